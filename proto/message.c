@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "proto/message.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "proto/encoding.h"
+#include "proto/json_scan.h"
+
+/*
+ * A client may look at answers larger than any call: they come from a daemon it chose itself,
+ * and their size is bounded by the frame.
+ */
+#define REPLY_VALUES_MAX 1000000
+
+static const char parameters_prefix[] = "parameters.";
+
+static int parse_text(const char *text, size_t text_bytes, cJSON **ret_root)
+{
+	cJSON *root = cJSON_ParseWithLengthOpts(text, text_bytes + 1, NULL, true);
+
+	/* The scan has passed the text, so what is left to fail is memory. */
+	if (!root)
+		return -ENOMEM;
+	if (!cJSON_IsObject(root)) {
+		cJSON_Delete(root);
+		return MESSAGE_E_MALFORMED;
+	}
+	*ret_root = root;
+	return 0;
+}
+
+static int read_flag(const cJSON *value, bool *ret_flag)
+{
+	if (!cJSON_IsBool(value) && !cJSON_IsNull(value))
+		return MESSAGE_E_MALFORMED;
+	*ret_flag = cJSON_IsTrue(value);
+	return 0;
+}
+
+static int read_string(const cJSON *value, const char **ret_text)
+{
+	if (!cJSON_IsString(value))
+		return MESSAGE_E_MALFORMED;
+	*ret_text = value->valuestring;
+	return 0;
+}
+
+static int read_parameters(cJSON *value, cJSON **ret_parameters)
+{
+	if (cJSON_IsNull(value))
+		return 0;
+	if (!cJSON_IsObject(value))
+		return MESSAGE_E_MALFORMED;
+	*ret_parameters = value;
+	return 0;
+}
+
+/* Keys with a dot are other people's extensions; any other unknown one is a mistake. */
+static int read_unknown(const char *key)
+{
+	return strchr(key, '.') ? 0 : MESSAGE_E_MALFORMED;
+}
+
+/* Absent and null parameters become {}, so that nobody else needs to know about it. */
+static int complete_parameters(cJSON *root, cJSON **parameters)
+{
+	if (*parameters)
+		return 0;
+	cJSON_DeleteItemFromObjectCaseSensitive(root, "parameters");
+	*parameters = cJSON_AddObjectToObject(root, "parameters");
+	return *parameters ? 0 : -ENOMEM;
+}
+
+static int read_call_member(struct message_call *call, cJSON *member)
+{
+	if (strcmp(member->string, "method") == 0)
+		return read_string(member, &call->method);
+	if (strcmp(member->string, "parameters") == 0)
+		return read_parameters(member, &call->parameters);
+	if (strcmp(member->string, "oneway") == 0)
+		return read_flag(member, &call->oneway);
+	if (strcmp(member->string, "more") == 0)
+		return read_flag(member, &call->more);
+	if (strcmp(member->string, "upgrade") == 0)
+		return read_flag(member, &call->upgrade);
+	return read_unknown(member->string);
+}
+
+static int read_call(struct message_call *call)
+{
+	cJSON *member;
+	int r;
+
+	cJSON_ArrayForEach(member, call->root) {
+		r = read_call_member(call, member);
+		if (r)
+			return r;
+	}
+	if (!call->method || call->oneway + call->more + call->upgrade > 1)
+		return MESSAGE_E_MALFORMED;
+	return complete_parameters(call->root, &call->parameters);
+}
+
+static int parse_clean_call(const char *text, size_t text_bytes, struct message_call *ret_call)
+{
+	struct message_call call = { 0 };
+	int r;
+
+	r = parse_text(text, text_bytes, &call.root);
+	if (r)
+		return r;
+	r = read_call(&call);
+	if (r) {
+		message_call_fini(&call);
+		return r;
+	}
+	*ret_call = call;
+	return 0;
+}
+
+/* The value at `offset` is that of the key "parameters", and not of "parameters.x". */
+static bool is_parameters(const char *text, size_t offset)
+{
+	static const char key[] = "\"parameters\"";
+	const size_t key_bytes = sizeof(key) - 1;
+
+	while (offset > 0 && strchr(" \t\r\n:", text[offset - 1]))
+		offset--;
+	return offset >= key_bytes && memcmp(text + offset - key_bytes, key, key_bytes) == 0;
+}
+
+/*
+ * The envelope of a call whose parameters hold something that is refused: who is to be
+ * answered, and whether at all, stands there. Its parameters are replaced by {} for that.
+ */
+static int parse_refused_call(const char *text, size_t text_bytes, const struct json_scan *scan,
+			      struct message_call *ret_call)
+{
+	const size_t prefix_bytes = sizeof(parameters_prefix) - 1;
+	struct json_scan envelope_scan;
+	char *envelope, *end, *refused;
+	int r;
+
+	if (strncmp(scan->path, parameters_prefix, prefix_bytes) != 0 || scan->member_bytes == 0 ||
+	    text[scan->member_offset] != '{' || !is_parameters(text, scan->member_offset))
+		return MESSAGE_E_MALFORMED;
+
+	envelope = malloc(text_bytes - scan->member_bytes + sizeof("{}"));
+	if (!envelope)
+		return -ENOMEM;
+	end = mempcpy(envelope, text, scan->member_offset);
+	end = mempcpy(end, "{}", 2);
+	strcpy(end, text + scan->member_offset + scan->member_bytes);
+
+	text_bytes = text_bytes - scan->member_bytes + 2;
+	r = json_scan(envelope, text_bytes, JSON_VALUES_MAX, &envelope_scan);
+	if (r == JSON_SCAN_E_REFUSED || r == JSON_SCAN_E_MALFORMED)
+		r = MESSAGE_E_MALFORMED;
+	if (r == 0)
+		r = parse_clean_call(envelope, text_bytes, ret_call);
+	free(envelope);
+	if (r)
+		return r;
+
+	refused = strdup(scan->path + prefix_bytes);
+	if (!refused) {
+		message_call_fini(ret_call);
+		return -ENOMEM;
+	}
+	ret_call->refused_parameter = refused;
+	return MESSAGE_E_REFUSED;
+}
+
+int message_parse_call(const char *text, size_t text_bytes, struct message_call *ret_call)
+{
+	struct json_scan scan;
+	int r;
+
+	r = json_scan(text, text_bytes, JSON_VALUES_MAX, &scan);
+	if (r == JSON_SCAN_E_MALFORMED)
+		return MESSAGE_E_MALFORMED;
+	if (r == JSON_SCAN_E_REFUSED)
+		return parse_refused_call(text, text_bytes, &scan, ret_call);
+	if (r)
+		return r;
+	return parse_clean_call(text, text_bytes, ret_call);
+}
+
+void message_call_fini(struct message_call *call)
+{
+	cJSON_Delete(call->root);
+	free(call->refused_parameter);
+	*call = (struct message_call){ 0 };
+}
+
+static int read_reply_member(struct message_reply *reply, cJSON *member)
+{
+	if (strcmp(member->string, "parameters") == 0)
+		return read_parameters(member, &reply->parameters);
+	if (strcmp(member->string, "continues") == 0)
+		return read_flag(member, &reply->continues);
+	if (strcmp(member->string, "error") == 0)
+		return cJSON_IsNull(member) ? 0 : read_string(member, &reply->error);
+	return read_unknown(member->string);
+}
+
+static int read_reply(struct message_reply *reply)
+{
+	cJSON *member;
+	int r;
+
+	cJSON_ArrayForEach(member, reply->root) {
+		r = read_reply_member(reply, member);
+		if (r)
+			return r;
+	}
+	if (reply->error && reply->continues)
+		return MESSAGE_E_MALFORMED;
+	return complete_parameters(reply->root, &reply->parameters);
+}
+
+int message_parse_reply(const char *text, size_t text_bytes, struct message_reply *ret_reply)
+{
+	struct message_reply reply = { 0 };
+	struct json_scan scan;
+	int r;
+
+	r = json_scan(text, text_bytes, REPLY_VALUES_MAX, &scan);
+	if (r < 0)
+		return r;
+	/* Services print every digit of an integer; who wants all of them reads the text. */
+	if (r && !(r == JSON_SCAN_E_REFUSED && scan.reason == JSON_SCAN_INEXACT_INTEGER))
+		return MESSAGE_E_MALFORMED;
+	r = parse_text(text, text_bytes, &reply.root);
+	if (r)
+		return r;
+	r = read_reply(&reply);
+	if (r) {
+		message_reply_fini(&reply);
+		return r;
+	}
+	*ret_reply = reply;
+	return 0;
+}
+
+void message_reply_fini(struct message_reply *reply)
+{
+	cJSON_Delete(reply->root);
+	*reply = (struct message_reply){ 0 };
+}
+
+bool message_split_method(const char *method, size_t *ret_interface_bytes, const char **ret_member)
+{
+	const char *dot = strrchr(method, '.');
+
+	if (!dot || dot == method || dot[1] == '\0')
+		return false;
+	*ret_interface_bytes = (size_t)(dot - method);
+	*ret_member = dot + 1;
+	return true;
+}
+
+/*
+ * Puts an envelope together: a string member (or none), the parameters, and what follows
+ * them. The text is looked at as a whole, since any string in it may come from a file name.
+ */
+static int build(const char *key, const char *value, const cJSON *parameters, const char *flag,
+		 char **ret_text, size_t *ret_text_bytes)
+{
+	cJSON *string = value ? cJSON_CreateString(value) : NULL;
+	char *value_text = string ? cJSON_PrintUnformatted(string) : NULL;
+	char *parameters_text = parameters ? cJSON_PrintUnformatted(parameters) : NULL;
+	char *text = NULL;
+	int length = -1;
+
+	if ((!value || value_text) && (!parameters || parameters_text))
+		length = asprintf(&text, "{%s%s%s\"parameters\":%s%s}", key,
+				  value_text ? value_text : "", value_text ? "," : "",
+				  parameters_text ? parameters_text : "{}", flag);
+	cJSON_Delete(string);
+	cJSON_free(value_text);
+	cJSON_free(parameters_text);
+	if (length < 0)
+		return -ENOMEM;
+	if (!encoding_utf8_is_valid(text, (size_t)length)) {
+		free(text);
+		return -EILSEQ;
+	}
+	*ret_text = text;
+	*ret_text_bytes = (size_t)length;
+	return 0;
+}
+
+int message_build_call(const char *method, const cJSON *parameters,
+		       const struct message_call_flags *flags, char **ret_text,
+		       size_t *ret_text_bytes)
+{
+	const char *flag = "";
+
+	if (flags && flags->oneway + flags->more + flags->upgrade > 1)
+		return -EINVAL;
+	if (flags && flags->oneway)
+		flag = ",\"oneway\":true";
+	if (flags && flags->more)
+		flag = ",\"more\":true";
+	if (flags && flags->upgrade)
+		flag = ",\"upgrade\":true";
+	return build("\"method\":", method, parameters, flag, ret_text, ret_text_bytes);
+}
+
+int message_build_reply(const cJSON *parameters, bool continues, char **ret_text,
+			size_t *ret_text_bytes)
+{
+	return build("", NULL, parameters, continues ? ",\"continues\":true" : "", ret_text,
+		     ret_text_bytes);
+}
+
+int message_build_error(const char *error, const cJSON *parameters, char **ret_text,
+			size_t *ret_text_bytes)
+{
+	return build("\"error\":", error, parameters, "", ret_text, ret_text_bytes);
+}
