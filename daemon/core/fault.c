@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/core/fault.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+void fault_set(struct fault *fault, const char *operation, int error, const char *path,
+	       int64_t offset)
+{
+	fault->operation = operation;
+	fault->error = error < 0 ? -error : error;
+	fault->offset = offset;
+	(void)snprintf(fault->path, sizeof(fault->path), "%s", path ? path : "");
+}
+
+bool fault_is_set(const struct fault *fault)
+{
+	return fault->operation != NULL;
+}
