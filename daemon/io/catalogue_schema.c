@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/io/catalogue_schema.h"
+
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "daemon/io/catalogue.h"
+
+/* From version N (the index) to N + 1. Steps that were released are never changed. */
+static const char *const steps[] = {
+	"CREATE TABLE temporary ("
+	"	row_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	instance TEXT NOT NULL,"
+	"	stream_id TEXT NOT NULL,"
+	"	store TEXT NOT NULL,"
+	"	directory TEXT NOT NULL,"
+	"	temporary_name TEXT NOT NULL,"
+	"	final_name TEXT NOT NULL,"
+	"	on_disconnect TEXT NOT NULL,"
+	"	open_mode TEXT NOT NULL,"
+	"	owner INTEGER NOT NULL)",
+};
+
+#define VERSION ((int)(sizeof(steps) / sizeof(steps[0])))
+
+static int execute(struct sqlite3 *database, const char *text)
+{
+	return catalogue_errno(sqlite3_exec(database, text, NULL, NULL, NULL));
+}
+
+static int get_version(struct sqlite3 *database, int *ret_version)
+{
+	sqlite3_stmt *statement = NULL;
+	int r = sqlite3_prepare_v2(database, "PRAGMA user_version", -1, &statement, NULL);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(statement);
+	if (r == SQLITE_ROW)
+		*ret_version = sqlite3_column_int(statement, 0);
+	(void)sqlite3_finalize(statement);
+	return catalogue_errno(r);
+}
+
+static int check_pages(struct sqlite3 *database)
+{
+	sqlite3_stmt *statement = NULL;
+	const unsigned char *text;
+	int r = sqlite3_prepare_v2(database, "PRAGMA quick_check(1)", -1, &statement, NULL);
+	int result;
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(statement);
+	result = catalogue_errno(r);
+	if (r == SQLITE_ROW) {
+		text = sqlite3_column_text(statement, 0);
+		result = text && strcmp((const char *)text, "ok") == 0 ? 0 : -EUCLEAN;
+	}
+	(void)sqlite3_finalize(statement);
+	return result;
+}
+
+static int apply_step(struct sqlite3 *database, int version)
+{
+	char set_version[48];
+	int r = execute(database, "BEGIN IMMEDIATE");
+
+	if (r < 0)
+		return r;
+	(void)snprintf(set_version, sizeof(set_version), "PRAGMA user_version = %d", version + 1);
+	r = execute(database, steps[version]);
+	if (r == 0)
+		r = execute(database, set_version);
+	if (r == 0)
+		r = execute(database, "COMMIT");
+	if (r < 0)
+		(void)execute(database, "ROLLBACK");	/* r says it all */
+	return r;
+}
+
+int catalogue_schema_prepare(struct sqlite3 *database)
+{
+	int version = 0;
+	int r;
+
+	/* Reads only, until it is known that the database is whole and ours. */
+	r = get_version(database, &version);
+	if (r == 0 && version > VERSION)
+		return CATALOGUE_SCHEMA_E_NEWER;
+	if (r == 0)
+		r = check_pages(database);
+	if (r == 0)
+		r = execute(database, "PRAGMA journal_mode = WAL");
+	if (r == 0)
+		r = execute(database, "PRAGMA synchronous = FULL");
+	if (r == 0)
+		r = execute(database, "PRAGMA foreign_keys = ON");
+	while (r == 0 && version < VERSION)
+		r = apply_step(database, version++);
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FOREBAY_IO_FILE_H
+#define FOREBAY_IO_FILE_H
+
+/*
+ * What is done to a regular file that is open. All of these may wait for a disk: call them
+ * from IO_RUN.
+ */
+
+#include <stdint.h>
+
+#include "daemon/base/err.h"
+
+/* Memory, offset and length of direct writes are multiples of this; every disk can do it. */
+#define FILE_DIRECT_ALIGNMENT_BYTES 4096
+
+enum file_outcome {
+	FILE_E_LOCKED = 1,
+};
+
+struct file_facts {
+	uint64_t device;	/* st_dev */
+	uint64_t inode;
+	uint64_t size;
+	uint64_t links;
+};
+
+int file_get_facts(int fd, struct file_facts *ret_facts) must_check;
+
+/*
+ * A write lock on the whole file that belongs to this open file description: it goes when
+ * its last descriptor is closed, also that of a daemon that died. FILE_E_LOCKED if somebody
+ * else has one.
+ */
+int file_lock_exclusive(int fd) must_check;
+/* Gives the lock back before that; nothing happens where there is none. */
+void file_unlock(int fd);
+
+/*
+ * The same file through a descriptor of its own, for writing, with `flags` (O_DIRECT or 0).
+ * Whoever else has the old one cannot change flags or position of the new one. -EINVAL where
+ * the file system has no O_DIRECT, -EACCES where this process may not open it itself.
+ */
+int file_reopen(int fd, int flags, int *ret_fd) must_check;
+
+#endif

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/io/io_engine.h"
+
+/*
+ * What all engines have in common: which requests are taken, how many are in flight, who
+ * waits for room. Invariant: where a waiter is on the list and its device has room,
+ * room_event is active.
+ */
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+#include <event2/event.h>
+
+#include "daemon/io/engine_backend.h"
+#include "daemon/io/engine_step.h"
+
+static const char *const operation_names[] = {
+	[IO_WRITE] = "write",
+	[IO_SYNC_DATA] = "syncData",
+	[IO_SYNC_DIRECTORY] = "syncDirectory",
+	[IO_WRITEBACK] = "writeback",
+	[IO_ALLOCATE] = "allocate",
+	[IO_TRUNCATE] = "truncate",
+	[IO_RUN] = "run",
+};
+
+static const char *const kind_names[] = {
+	[ENGINE_AUTO] = "auto",
+	[ENGINE_URING] = "uring",
+	[ENGINE_THREADS] = "threads",
+};
+
+const char *io_operation_name(enum io_operation operation)
+{
+	return operation_names[operation];
+}
+
+bool engine_kind_parse(const char *text, enum engine_kind *ret_kind)
+{
+	for (size_t i = 0; i < sizeof(kind_names) / sizeof(kind_names[0]); i++) {
+		if (strcmp(text, kind_names[i]) != 0)
+			continue;
+		*ret_kind = (enum engine_kind)i;
+		return true;
+	}
+	return false;
+}
+
+int engine_open(enum engine_kind kind, struct event_base *base,
+		const struct engine_options *options, struct io_engine **ret_engine)
+{
+	int r;
+
+	if (kind != ENGINE_THREADS) {
+		r = engine_uring_new(base, options, ret_engine);
+		if (r == 0 || kind == ENGINE_URING)
+			return r;
+	}
+	return engine_threads_new(base, options, ret_engine);
+}
+
+static bool has_room(const struct io_engine *engine, uint64_t device)
+{
+	return engine->transfers < engine->depth && lanes_have_room(&engine->lanes, device);
+}
+
+static void give_room(evutil_socket_t fd, short what, void *owner)
+{
+	struct io_engine *engine = owner;
+	struct list asking = LIST_INIT(asking);
+	struct list skipped = LIST_INIT(skipped);
+	struct list *link;
+
+	(void)fd;
+	(void)what;
+	list_splice(&asking, &engine->waiters);
+	while ((link = list_take_first(&asking))) {
+		struct engine_waiter *waiter = container_of(link, struct engine_waiter, link);
+
+		if (has_room(engine, waiter->device))
+			waiter->room(waiter);
+		else
+			list_append(&skipped, link);
+	}
+	/* Those who asked again meanwhile stand behind those who still wait. */
+	list_splice(&skipped, &engine->waiters);
+	list_splice(&engine->waiters, &skipped);
+}
+
+int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struct event_base *base,
+		uint32_t depth)
+{
+	engine->ops = ops;
+	engine->name = ops->name;
+	engine->depth = depth;
+	list_init(&engine->waiters);
+	lanes_init(&engine->lanes, depth);
+	engine->room_event = event_new(base, -1, 0, give_room, engine);
+	return engine->room_event ? 0 : -ENOMEM;
+}
+
+void engine_fini(struct io_engine *engine)
+{
+	assert(list_is_empty(&engine->waiters));
+	assert(engine->transfers == 0 && engine->runs == 0);
+	if (engine->room_event)
+		event_free(engine->room_event);
+	engine->room_event = NULL;
+}
+
+static enum engine_answer answer_now(struct io_request *request, int64_t result)
+{
+	request->result = result;
+	return ENGINE_DONE;
+}
+
+enum engine_answer engine_submit(struct io_engine *engine, struct io_request *request)
+{
+	bool busy = false;
+	int r = step_prepare(request);
+
+	if (r < 0)
+		return answer_now(request, r);
+	if (engine->closing && !request->wrapper)
+		return answer_now(request, -ESHUTDOWN);
+	if (step_is_empty(request))
+		return answer_now(request, 0);
+	if (engine->ops->refuse && engine->ops->refuse(engine, request, &busy))
+		return busy ? ENGINE_BUSY : ENGINE_DONE;
+	if (request->operation == IO_RUN) {
+		engine->runs++;
+	} else {
+		if (!has_room(engine, request->device))
+			return ENGINE_BUSY;
+		engine->transfers++;
+		lanes_enter(&engine->lanes, request->device);
+	}
+	request->engine = engine;
+	engine->ops->start(engine, request);
+	return ENGINE_QUEUED;
+}
+
+void engine_complete(struct io_engine *engine, struct io_request *request)
+{
+	struct io_engine *wrapper = request->wrapper;
+
+	if (request->operation == IO_RUN) {
+		engine->runs--;
+	} else {
+		engine->transfers--;
+		lanes_leave(&engine->lanes, request->device);
+	}
+	engine->completed++;
+	if (request->operation == IO_WRITE)
+		engine->bytes_written += request->bytes_done;
+	if (!list_is_empty(&engine->waiters))
+		event_active(engine->room_event, EV_TIMEOUT, 0);
+	request->wrapper = NULL;
+	if (wrapper)
+		wrapper->ops->inner_done(wrapper, request);
+	else
+		request->done(request);
+}
+
+void engine_on_room(struct io_engine *engine, struct engine_waiter *waiter)
+{
+	list_remove(&waiter->link);
+	if (engine->closing)
+		return;
+	list_append(&engine->waiters, &waiter->link);
+	if (has_room(engine, waiter->device))
+		event_active(engine->room_event, EV_TIMEOUT, 0);
+}
+
+struct io_engine *engine_close(struct io_engine *engine)
+{
+	if (!engine)
+		return NULL;
+	engine->closing = true;
+	while (list_take_first(&engine->waiters))
+		;
+	engine->ops->close(engine);
+	return NULL;
+}
+
+const char *engine_name(const struct io_engine *engine)
+{
+	return engine->name;
+}
+
+uint32_t engine_pending(const struct io_engine *engine)
+{
+	return engine->transfers + engine->runs;
+}
+
+uint64_t engine_progress(const struct io_engine *engine)
+{
+	return engine->completed;
+}
+
+uint64_t engine_bytes_written(const struct io_engine *engine)
+{
+	return engine->bytes_written;
+}
