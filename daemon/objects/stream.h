@@ -1,0 +1,339 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FOREBAY_OBJECTS_STREAM_H
+#define FOREBAY_OBJECTS_STREAM_H
+
+/*
+ * What a stream is made of; for the stream_*.c files only, everybody else uses streams.h.
+ *
+ * The way of a byte: a producer's write becomes an entry; core/flow queues it and hands
+ * queued entries over as sink calls; each sink call is a batch here; a batch is cut into
+ * transfers, which are requests to the engine straight from the producer's memory. Bytes are
+ * counted by their position in the stream:
+ *
+ *	synced ≤ written ≤ accepted
+ *
+ * A batch is completed towards the flow, and its memory is the producer's again, when
+ * `written` (ack written) or `synced` (the other levels) has passed its end.
+ *
+ *	stream_life.c		the object itself: made, ended, forgotten
+ *	stream_open.c		opens the destination
+ *	stream_pump.c		carries out what the flow says; states, timers, events
+ *	stream_transfer.c	batches to files: transfers and syncs
+ *	stream_outlet.c		batches to pipes and sockets
+ *	stream_ring.c		the ring's memory and its signal
+ *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
+ *	stream_wait.c		those who wait for a level
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "daemon/base/list.h"
+#include "daemon/core/fault.h"
+#include "daemon/core/flow.h"
+#include "daemon/core/id_text.h"
+#include "daemon/core/labels.h"
+#include "daemon/core/pace.h"
+#include "daemon/core/stream_options.h"
+#include "daemon/core/stream_state.h"
+#include "daemon/io/catalogue.h"
+#include "daemon/io/io_engine.h"
+#include "daemon/io/memfd.h"
+#include "daemon/io/sigbus.h"
+#include "daemon/objects/inline_store.h"
+#include "daemon/objects/streams.h"
+
+struct buffer;
+struct event;
+struct forebay_ring_header;
+struct holder;
+struct outlet;
+struct registry;
+struct stream_opening;
+struct user;
+
+#define STREAM_SINKS 8
+#define STREAM_TRANSFERS 16
+#define STREAM_TRANSFER_BYTES (1024 * 1024)
+#define STREAM_TRANSFER_IOV 16
+#define STREAM_TOKEN_BYTES 33
+
+/* Writes by calls that may be held at once: ranges of buffers, and inline ones. */
+#define STREAM_RANGES_MAX 1024
+#define STREAM_INLINE_WRITES_MAX 16384
+
+/* One write on its way. */
+struct stream_entry {
+	struct flow_write write;
+	struct list link;	      /* stream::used_entries or stream::free_entries */
+	uint64_t position;	      /* of its first byte in the stream */
+	const unsigned char *address; /* NULL: in the ring */
+	struct buffer *buffer;	      /* pinned; NULL: none */
+	struct inline_block *block;   /* NULL: none */
+};
+
+/* A sink call of the flow, being carried out. */
+struct stream_batch {
+	struct flow_sink *sink;
+	uint64_t position;
+	uint64_t bytes;
+	uint64_t planned_bytes; /* handed to transfers, or written to the outlet */
+	struct list *cursor;	/* the entry (flow_write::step.link) to plan next */
+	uint64_t cursor_bytes;	/* of it that are planned */
+	uint32_t in_flight;	/* transfers */
+};
+
+/* One request to the engine. */
+struct stream_transfer {
+	struct io_request request;
+	struct iovec iov[STREAM_TRANSFER_IOV];
+	struct stream *stream;
+	struct stream_batch *batch;
+	uint64_t position;
+	uint64_t bytes;
+	bool busy; /* in use: in flight, or failed and to be tried again */
+	bool failed;
+};
+
+struct stream_ring {
+	uint64_t bytes; /* 0: no ring */
+	uint64_t phase;
+	int memory_fd;
+	int signal_fd;
+	struct event *signal_event;
+	struct mapping mapping;
+	struct sigbus_watch watch;
+	struct forebay_ring_header *header;
+	unsigned char *data;
+	uint64_t head; /* the last good one */
+	uint64_t need; /* the last one seen */
+	uint64_t need_answered;
+	bool closed; /* ended, or broken: its words are looked at no more */
+};
+
+/* What the end of the stream will be called. */
+enum stream_ending {
+	STREAM_ENDING_FINISH,
+	STREAM_ENDING_SALVAGE, /* PATH.partial, then abort */
+};
+
+/* What a stream's one timer may be waiting for. */
+enum stream_due {
+	STREAM_DUE_SYNC,
+	STREAM_DUE_CORK,
+	STREAM_DUE_ATTACH,
+	STREAM_DUE_RETRY,
+	STREAM_DUE_PACE,
+	STREAM_DUE_FORGET,
+	STREAM_DUES,
+};
+
+#define STREAM_NEVER UINT64_MAX
+
+/* A request that is part of opening, publishing or closing: one at a time. */
+struct stream_step {
+	struct io_request request;
+	struct engine_waiter waiter;
+	void (*then)(struct stream *stream, int64_t result);
+	bool over; /* answered inside the submission: told by the pump */
+};
+
+struct stream {
+	struct list user_link;	 /* user::streams, or user::ended_streams */
+	struct list holder_link; /* holder::streams */
+	struct registry *registry;
+	struct user *user;
+	struct holder *holder; /* the producer's connection; NULL: nobody */
+	struct holder *last_of; /* ended, and the last one of that connection */
+	uint64_t id;
+	char id_text[ID_TEXT_BYTES];
+	char token[STREAM_TOKEN_BYTES];
+
+	struct stream_options options;
+	enum stream_target target;
+	char *store; /* NULL: none */
+	char *path;  /* as given; NULL: a descriptor */
+	struct labels labels;
+	bool charged; /* one stream, to the user */
+	uint64_t charged_ring_bytes;
+
+	enum stream_state state;
+	enum stream_ending ending;
+	bool terminal_told; /* finish, abort or error */
+	bool producer_gone; /* onDisconnect was applied */
+	bool shutting_down; /* while OPENING: end as soon as it is open */
+	bool stopping;	    /* no further transfers: failed or aborted */
+	bool final_held;    /* ended while paused: the file is put in place when resumed */
+	bool cut;	    /* to its length, after a size hint that was too large */
+	bool published;	    /* under its final name, the name on the device */
+	bool error_pause;   /* paused by onError */
+	bool pause_asked;   /* paused by its user, whatever the disk does */
+	bool ended;	    /* nothing but what Describe tells is left */
+	struct fault fault;
+	struct flow flow;
+
+	/* The destination. */
+	struct stream_opening *opening; /* while OPENING */
+	int file_fd;
+	int dir_fd; /* of the file, for rename and sync; -1: none */
+	struct outlet *outlet;
+	struct event *outlet_event;
+	bool outlet_full;
+	char *base_name;
+	char *temporary_name; /* NULL: written in place */
+	char *absolute_path;  /* NULL: not known */
+	bool made;	      /* in place, and the file is new */
+	bool name_synced;
+	uint64_t device;
+	uint64_t base_offset; /* in the file, of position 0 */
+	int64_t catalogue_row;
+	struct catalogue_request catalogue_request;
+	bool catalogue_busy;
+	struct stream_step step;
+	int publish_stage;
+
+	/* Bytes. */
+	uint64_t accepted;
+	uint64_t written;
+	uint64_t synced;
+	uint64_t sequence;
+	uint64_t done_sequence;
+	uint32_t entries;      /* not yet answered */
+	uint32_t ranges;       /* of them, ranges of buffers */
+	uint64_t inline_bytes; /* of them, inline data */
+	struct list used_entries;
+	struct list free_entries;
+	struct inline_store inline_store;
+	struct stream_ring ring;
+
+	/* On the way to disk. */
+	struct stream_batch batches[STREAM_SINKS]; /* a circle */
+	uint32_t batches_first;
+	uint32_t batches_count;
+	struct stream_transfer *transfers; /* STREAM_TRANSFERS; NULL with an outlet */
+	uint32_t transfers_busy;
+	struct engine_waiter room; /* for transfers */
+	struct io_request sync;
+	bool sync_busy;
+	uint64_t sync_cover; /* `written` when it began */
+	uint64_t oldest_unsynced_ns;
+	uint64_t last_progress;
+	struct pace pace;
+
+	/* What the producer is told. */
+	uint64_t drains;
+	uint64_t blocked_ns;
+	uint64_t blocked_since_ns; /* 0: not told to stop */
+	struct list waits;	   /* stream_wait::link */
+	struct list observers;	   /* stream_observer::link */
+	stream_open_fn open_done;
+	void *open_data;
+
+	struct event *wake; /* runs the pump: at once, or at the earliest due */
+	uint64_t due_ns[STREAM_DUES];
+	bool pumping;
+	bool pump_again;
+};
+
+/* stream_life.c */
+int must_check stream_new(struct holder *holder, struct stream **ret_stream);
+struct stream *stream_free(struct stream *stream);
+/* Lets go of all but what tells how it ended; it may free another stream, not this one. */
+void stream_retire(struct stream *stream);
+
+/* streams.c */
+/* The producer's connection or signal is gone: onDisconnect, once. */
+void stream_producer_gone(struct stream *stream);
+void stream_lift_corks(struct stream *stream);
+
+/* stream_pump.c; after stream_pump() the stream may be gone */
+void stream_pump(struct stream *stream);
+/* Runs the pump before the loop sleeps again. */
+void stream_schedule(struct stream *stream);
+/* Has the loop run the pump at the earliest due. */
+void stream_arm(struct stream *stream);
+void stream_set_due(struct stream *stream, enum stream_due due, uint64_t at_ns);
+/* Carries out what the flow wants in the present call. */
+void stream_perform(struct stream *stream);
+void stream_set_state(struct stream *stream, enum stream_state state);
+void stream_tell(struct stream *stream, enum stream_event event);
+/* Keeps what went wrong; the first fault stays. `operation` is a constant. */
+void stream_note_fault(struct stream *stream, const char *operation, int error, int64_t offset);
+/* The same, and gives up. */
+void stream_fail(struct stream *stream, const char *operation, int error, int64_t offset);
+/* Takes the next write in; NULL: no memory. */
+struct stream_entry *stream_entry_new(struct stream *stream);
+void stream_entry_release(struct stream *stream, struct stream_entry *entry);
+/* What was taken goes to disk and the stream ends as `ending`. */
+void stream_end_as(struct stream *stream, enum stream_ending ending);
+void stream_note_need(struct stream *stream, bool need);
+uint64_t stream_now_ns(void);
+
+void stream_step_init(struct stream *stream);
+
+/*
+ * Submits stream->step.request, of which operation, fd and the like are set; `then` is called
+ * later, with the result, from the pump or the loop.
+ */
+void stream_step_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
+/* For IO_RUN; `name` is a constant. */
+void stream_step_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
+		     void (*then)(struct stream *, int64_t));
+
+/* stream_open.c */
+void stream_opening_free(struct stream_opening *opening);
+
+/* stream_transfer.c */
+int must_check stream_transfers_init(struct stream *stream);
+void stream_transfers_fini(struct stream *stream);
+void stream_batch_begin(struct stream *stream, struct flow_sink *sink);
+/* Submits what can be, completes what is over, syncs what is due. True: something moved. */
+bool stream_transfer(struct stream *stream);
+/* Tries the failed ones again. */
+void stream_transfer_retry(struct stream *stream);
+/* Bytes at the stream's ack level. */
+uint64_t stream_done_position(const struct stream *stream);
+/* The address of a position of an entry, and how many bytes follow it in one piece. */
+const unsigned char *stream_entry_address(const struct stream *stream,
+					  const struct stream_entry *entry, uint64_t offset);
+/* Moves the batch's cursor; fills `iov` with at most `count` pieces of at most `most` bytes. */
+uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, uint64_t most,
+			   struct iovec *iov, uint32_t *io_count);
+
+/* streams.c: the disk takes bytes again after a pause by onError. */
+void stream_recovered(struct stream *stream);
+
+/* stream_outlet.c */
+int must_check stream_outlet_init(struct stream *stream, int destination_fd);
+void stream_outlet_fini(struct stream *stream);
+bool stream_outlet_move(struct stream *stream);
+
+/* stream_ring.c */
+int must_check stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapping);
+void stream_ring_fini(struct stream *stream);
+/* A new pair of signal sockets; the client's end is the caller's to close. */
+int must_check stream_ring_connect(struct stream *stream, struct stream_ring_fds *ret_fds);
+/* Looks at the producer's words. True: something was new. */
+bool stream_ring_look(struct stream *stream);
+/* Tells the producer how far the bytes are; asks to be woken if nothing else will wake us. */
+void stream_ring_tell(struct stream *stream);
+void stream_ring_signal(struct stream *stream);
+void stream_ring_tell_state(struct stream *stream);
+/* Before the pump ends: true if the producer did something meanwhile. */
+bool stream_ring_sleep(struct stream *stream);
+
+/* stream_publish.c */
+void stream_publish_begin(struct stream *stream);
+void stream_release_begin(struct stream *stream);
+/* From the beginning of FINAL on. */
+bool stream_is_publishing(const struct stream *stream);
+/* The sync that was in flight when FINAL or RELEASE began is over. */
+void stream_publish_sync_over(struct stream *stream);
+
+/* stream_wait.c */
+void stream_waits_check(struct stream *stream);
+/* The stream is about to be forgotten. */
+void stream_waits_drop(struct stream *stream);
+bool stream_waits_for_sync(const struct stream *stream);
+
+#endif

@@ -1,0 +1,696 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Opening a destination. What can be refused at a glance is refused at once. Then a worker
+ * finds the directory, or opens the file, and makes the ring; for replace and exclusive the
+ * temporary is written into the catalogue and made after that, so that a crash leaves no file
+ * that nobody knows. Whatever can fail for want of memory or descriptors is done before the
+ * temporary is made: once it is there the stream is open.
+ *
+ * A destination that gives an errno leaves a failed stream behind, under its id; a refusal by
+ * rule leaves nothing.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/base/log.h"
+#include "daemon/core/path_rule.h"
+#include "daemon/io/fd_kind.h"
+#include "daemon/io/file.h"
+#include "daemon/io/publish.h"
+#include "daemon/io/root.h"
+#include "daemon/objects/errand.h"
+#include "daemon/objects/ledger.h"
+#include "daemon/objects/registry.h"
+#include "daemon/objects/stores.h"
+#include "daemon/objects/stream.h"
+#include "proto/ring.h"
+
+/* Sink calls of streams without a ring, and how many writes one may gather. */
+#define CALL_SINK_BYTES (UINT64_C(8) * 1024 * 1024)
+#define CALL_SINK_WRITES 1024
+
+/* Direct I/O wants memory and file to be aligned alike. */
+#define PHASE_MASK (UINT64_C(4096) - 1)
+
+/*
+ * What the worker is given and what it finds. It looks at nothing else, so that the stream
+ * may be looked at meanwhile.
+ */
+struct stream_opening {
+	struct errand errand;
+	struct stream *stream;
+
+	const struct store *store; /* NULL: directory_fd, or a passed descriptor */
+	uid_t uid;
+	struct root_owner owner;
+	int directory_fd;
+	int destination_fd;
+	enum stream_target target;
+	char *path;
+	enum stream_open open;
+	mode_t mode;
+	uint64_t start;
+	uint64_t size_hint;
+	uint64_t ring_bytes;
+	char temporary_name[PUBLISH_TEMPORARY_NAME_MAX];
+
+	const char *operation; /* under way, for the fault */
+	const char *reason;    /* of a refusal by rule */
+	int dir_fd;
+	int file_fd;
+	const char *base_name;
+	char *absolute_path;
+	bool made;
+	uint64_t device;
+	uint64_t base_offset;
+	int ring_fd;
+	struct mapping ring;
+	struct stream_ring_fds client_fds;
+	int error; /* kept while the catalogue's row is taken back */
+};
+
+void stream_opening_free(struct stream_opening *opening)
+{
+	if (!opening)
+		return;
+	fd_close(opening->directory_fd);
+	fd_close(opening->destination_fd);
+	fd_close(opening->dir_fd);
+	fd_close(opening->file_fd);
+	fd_close(opening->ring_fd);
+	fd_close(opening->client_fds.memory_fd);
+	fd_close(opening->client_fds.signal_fd);
+	memfd_unmap(&opening->ring);
+	free(opening->path);
+	free(opening->absolute_path);
+	free(opening);
+}
+
+/* ---- on the worker ---- */
+
+static int find_absolute_path(struct stream_opening *opening)
+{
+	char link[64];
+	char directory[PATH_MAX];
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", opening->dir_fd);
+	length = readlink(link, directory, sizeof(directory) - 1);
+	if (length < 0)
+		return -errno;
+	directory[length] = '\0';
+	if (asprintf(&opening->absolute_path, "%s/%s", directory, opening->base_name) < 0) {
+		opening->absolute_path = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What stands under the final name must be a file, or nothing. */
+static int check_present(struct stream_opening *opening)
+{
+	struct stat present;
+
+	if (fstatat(opening->dir_fd, opening->base_name, &present, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (opening->open == STREAM_OPEN_EXCLUSIVE)
+		return -EEXIST;
+	if (S_ISDIR(present.st_mode))
+		return -EISDIR;
+	if (S_ISREG(present.st_mode))
+		return 0;
+	opening->reason =
+		S_ISLNK(present.st_mode) ? "it is a symbolic link" : "it is not a regular file";
+	return ROOT_E_REFUSED;
+}
+
+static int find_directory(struct stream_opening *opening)
+{
+	cleanup_close int user_root_fd = -1;
+	struct root_parent parent = {
+		.root_fd = opening->directory_fd,
+		.path = opening->path,
+		.make_missing = opening->open != STREAM_OPEN_UPDATE,
+		.mode = opening->owner.uid == (uid_t)-1 ? 0750 : 0700,
+		.owner = opening->owner,
+	};
+	struct stat facts;
+	int r;
+
+	if (opening->store) {
+		r = store_open_user_root(opening->store, opening->uid, &opening->owner,
+					 &user_root_fd);
+		if (r != 0)
+			return r;
+		parent.root_fd = user_root_fd;
+	}
+	r = root_open_parent(&parent, &opening->dir_fd, &opening->base_name, &opening->reason);
+	if (r != 0)
+		return r;
+	if (fstat(opening->dir_fd, &facts) < 0)
+		return -errno;
+	opening->device = facts.st_dev;
+	r = find_absolute_path(opening);
+	return r < 0 ? r : check_present(opening);
+}
+
+static int open_in_place(struct stream_opening *opening)
+{
+	struct root_file file = {
+		.root_fd = opening->dir_fd,
+		.path = opening->base_name,
+		.flags = O_WRONLY | (opening->open == STREAM_OPEN_UPDATE ? 0 : O_CREAT),
+		.mode = opening->mode,
+		.owner = opening->owner,
+	};
+	struct file_facts facts;
+	int r = root_make_file(&file, &opening->file_fd, &opening->made, &opening->reason);
+
+	if (r != 0)
+		return r;
+	opening->operation = "lock";
+	r = file_lock_exclusive(opening->file_fd);
+	if (r == FILE_E_LOCKED)
+		return -EBUSY;
+	if (r < 0)
+		return r;
+	if (opening->open == STREAM_OPEN_TRUNCATE) {
+		opening->operation = "truncate";
+		if (ftruncate(opening->file_fd, 0) < 0)
+			return -errno;
+	}
+	opening->operation = "open";
+	r = file_get_facts(opening->file_fd, &facts);
+	if (r < 0)
+		return r;
+	opening->base_offset = opening->open == STREAM_OPEN_APPEND ? facts.size :
+			       opening->open == STREAM_OPEN_UPDATE ? opening->start :
+								     0;
+	return 0;
+}
+
+/*
+ * A passed file is written from where its descriptor stands. Where we may, through a
+ * description of our own, which the client cannot switch to appending meanwhile.
+ */
+static int open_passed_file(struct stream_opening *opening)
+{
+	int flags = fcntl(opening->destination_fd, F_GETFL);
+	struct file_facts facts;
+	off_t position;
+	int r;
+
+	if (!fd_kind_is_data(opening->destination_fd)) {
+		opening->reason = "fileDescriptorIndex";
+		return ROOT_E_REFUSED;
+	}
+	r = file_get_facts(opening->destination_fd, &facts);
+	if (r < 0)
+		return r;
+	position = lseek(opening->destination_fd, 0, SEEK_CUR);
+	if (flags < 0 || position < 0)
+		return -errno;
+	opening->device = facts.device;
+	opening->base_offset = flags & O_APPEND ? facts.size : (uint64_t)position;
+	r = file_reopen(opening->destination_fd, 0, &opening->file_fd);
+	if (r == 0)
+		return 0;
+	if (flags & O_APPEND)
+		return r;
+	opening->file_fd = take_fd(&opening->destination_fd);
+	return 0;
+}
+
+static int make_ring(struct stream_opening *opening)
+{
+	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
+	int r = memfd_make("forebay-ring", size, 0, &opening->ring_fd);
+
+	if (r < 0)
+		return r;
+	return memfd_map_twice(opening->ring_fd, FOREBAY_RING_HEADER_BYTES, opening->ring_bytes,
+			       &opening->ring);
+}
+
+static int run_open(struct errand *errand)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+	int r = 0;
+
+	opening->operation = "open";
+	if (opening->target == STREAM_TARGET_PATH) {
+		r = find_directory(opening);
+		if (r == 0 && !stream_open_is_temporary(opening->open))
+			r = open_in_place(opening);
+	} else if (opening->target == STREAM_TARGET_FILE) {
+		r = open_passed_file(opening);
+	}
+	if (r == 0 && opening->ring_bytes > 0) {
+		opening->operation = "ring";
+		r = make_ring(opening);
+	}
+	return r;
+}
+
+static int run_make_temporary(struct errand *errand)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+	struct publish_temporary temporary = {
+		.dir_fd = opening->stream->dir_fd,
+		.name = opening->temporary_name,
+		.mode = opening->mode,
+		.owner = opening->owner,
+		.size_hint = opening->size_hint,
+	};
+
+	return publish_make_temporary(&temporary, &opening->file_fd);
+}
+
+/* ---- back on the loop ---- */
+
+static void answer(struct stream *stream, int result, const struct refusal *refusal)
+{
+	struct stream_ring_fds fds = stream->opening->client_fds;
+
+	stream->opening->client_fds.memory_fd = -1;
+	stream->opening->client_fds.signal_fd = -1;
+	stream_opening_free(stream->opening);
+	stream->opening = NULL;
+	stream->open_done(stream->open_data, result, stream, &fds, refusal);
+}
+
+/* Nothing is left of the stream. */
+static void refuse_open(struct stream *stream, int result, const struct refusal *refusal)
+{
+	stream_open_fn done = stream->open_done;
+	void *data = stream->open_data;
+	struct stream_ring_fds none = { .memory_fd = -1, .signal_fd = -1 };
+
+	stream_free(stream);
+	done(data, result, NULL, &none, refusal);
+}
+
+static void fail_open(struct stream *stream, const char *operation, int error)
+{
+	struct refusal refusal;
+
+	stream_note_fault(stream, operation, error, -1);
+	stream_set_state(stream, STREAM_STATE_FAILED);
+	(void)refuse_failed(&refusal, stream->id, &stream->fault);
+	stream_retire(stream);
+	answer(stream, REFUSED, &refusal);
+}
+
+static void refuse_by_rule(struct stream *stream)
+{
+	const struct stream_opening *opening = stream->opening;
+	struct refusal refusal;
+
+	if (opening->target == STREAM_TARGET_FILE)
+		(void)refuse_text(&refusal, REFUSAL_PARAMETER, opening->reason);
+	else
+		(void)refuse_path(&refusal, opening->path, opening->reason);
+	refuse_open(stream, REFUSED, &refusal);
+}
+
+static int keep_in_ledger(struct stream *stream)
+{
+	struct ledger *ledger = stream->registry->ledger;
+	int r = 0;
+
+	if (stream->dir_fd >= 0)
+		r = ledger_keep(ledger, ID_STREAM, stream->id, LEDGER_DIRECTORY, stream->dir_fd);
+	if (r == 0 && stream->file_fd >= 0)
+		r = ledger_keep(ledger, ID_STREAM, stream->id, LEDGER_DESTINATION, stream->file_fd);
+	if (r == 0 && stream->ring.memory_fd >= 0)
+		r = ledger_keep(ledger, ID_STREAM, stream->id, LEDGER_RING, stream->ring.memory_fd);
+	return r;
+}
+
+static void opened(struct stream *stream)
+{
+	bool lost = stream->holder == NULL;
+
+	stream_set_state(stream, STREAM_STATE_OPEN);
+	stream->registry->counters.streams_opened++;
+	answer(stream, 0, NULL);
+	stream_tell(stream, STREAM_EVENT_OPEN);
+	if (stream->shutting_down)
+		stream_shutdown(stream, true);
+	else if (lost)
+		stream_producer_gone(stream);
+	stream_schedule(stream);
+}
+
+static void row_taken_back(struct catalogue_request *request)
+{
+	struct stream *stream = request->owner;
+
+	fail_open(stream, "open", stream->opening->error);
+}
+
+static void temporary_made(struct errand *errand, int result)
+{
+	struct stream *stream = container_of(errand, struct stream_opening, errand)->stream;
+	struct stream_opening *opening = stream->opening;
+
+	if (result < 0) {
+		opening->error = result;
+		stream->catalogue_request.done = row_taken_back;
+		catalogue_remove_temporary(stream->registry->catalogue, stream->catalogue_row,
+					   &stream->catalogue_request);
+		return;
+	}
+	stream->file_fd = take_fd(&opening->file_fd);
+	opened(stream);
+}
+
+static void row_added(struct catalogue_request *request)
+{
+	struct stream *stream = request->owner;
+	struct stream_opening *opening = stream->opening;
+
+	if (request->result < 0) {
+		fail_open(stream, "catalogue", request->result);
+		return;
+	}
+	stream->catalogue_row = request->row_id;
+	opening->errand.name = "open";
+	opening->errand.run = run_make_temporary;
+	opening->errand.done = temporary_made;
+	errand_start(stream->registry, &opening->errand);
+}
+
+/* The directory part of the absolute path, for the catalogue. */
+static char *directory_of(const char *absolute_path)
+{
+	return strndup(absolute_path, path_directory_length(absolute_path));
+}
+
+static void add_row(struct stream *stream)
+{
+	struct stream_opening *opening = stream->opening;
+	cleanup_free char *directory = directory_of(stream->absolute_path);
+	struct catalogue_temporary row = {
+		.instance = stream->registry->instance,
+		.stream_id = stream->id_text,
+		.store = stream->store ? stream->store : "",
+		.directory = directory && directory[0] ? directory : "/",
+		.temporary_name = opening->temporary_name,
+		.final_name = stream->base_name,
+		.on_disconnect = stream_disconnect_name(stream->options.on_disconnect),
+		.open_mode = stream_open_name(stream->options.open),
+		.owner = stream->user->uid,
+	};
+	int r = directory ? 0 : -ENOMEM;
+
+	stream->catalogue_request.done = row_added;
+	stream->catalogue_request.owner = stream;
+	if (r == 0)
+		r = catalogue_add_temporary(stream->registry->catalogue, &row,
+					    &stream->catalogue_request);
+	if (r < 0)
+		fail_open(stream, "catalogue", r);
+}
+
+static void set_up_flow(struct stream *stream)
+{
+	uint64_t ring = stream->ring.bytes;
+	struct flow_config config = {
+		/* A ring's producer knows by itself when to stop, and says so. */
+		.high_water_mark = ring ? UINT64_MAX : (uint64_t)stream->options.high_water_mark,
+		.low_water_mark = (uint64_t)stream->options.low_water_mark,
+		.sink_bytes = ring ? ring / 4 : CALL_SINK_BYTES,
+		.sink_writes = CALL_SINK_WRITES,
+		.sinks = STREAM_SINKS,
+		.final = true,
+		.release = true,
+		.announce_close = true,
+	};
+
+	flow_init(&stream->flow, &config);
+	pace_init(&stream->pace, (uint64_t)stream->options.rate_bytes_per_second, stream_now_ns());
+}
+
+/* Everything that takes memory or descriptors of ours. */
+static int set_up_means(struct stream *stream)
+{
+	struct stream_opening *opening = stream->opening;
+	int r;
+
+	if (stream->target == STREAM_TARGET_OUTLET)
+		r = stream_outlet_init(stream, take_fd(&opening->destination_fd));
+	else
+		r = stream_transfers_init(stream);
+	if (r == 0 && opening->ring_bytes > 0) {
+		stream->ring.phase = stream->base_offset & PHASE_MASK;
+		r = stream_ring_adopt(stream, opening->ring_fd, &opening->ring);
+		if (r == 0) {
+			opening->ring_fd = -1;
+			r = stream_ring_connect(stream, &opening->client_fds);
+		}
+	}
+	if (r == 0)
+		set_up_flow(stream);
+	return r;
+}
+
+static int adopt(struct stream *stream)
+{
+	struct stream_opening *opening = stream->opening;
+
+	stream->dir_fd = take_fd(&opening->dir_fd);
+	stream->file_fd = take_fd(&opening->file_fd);
+	stream->absolute_path = take_ptr(opening->absolute_path);
+	stream->made = opening->made;
+	stream->device = opening->device;
+	stream->base_offset = opening->base_offset;
+	if (opening->base_name) {
+		stream->base_name = strdup(opening->base_name);
+		if (!stream->base_name)
+			return -ENOMEM;
+	}
+	if (opening->temporary_name[0] != '\0') {
+		stream->temporary_name = strdup(opening->temporary_name);
+		if (!stream->temporary_name)
+			return -ENOMEM;
+	}
+	return set_up_means(stream);
+}
+
+static void destination_found(struct errand *errand, int result)
+{
+	struct stream *stream = container_of(errand, struct stream_opening, errand)->stream;
+	struct stream_opening *opening = stream->opening;
+	struct refusal refusal;
+	int r;
+
+	if (result == ROOT_E_REFUSED) {
+		refuse_by_rule(stream);
+		return;
+	}
+	if (result == -EBUSY && strcmp(opening->operation, "lock") == 0) {
+		refuse_open(stream, refuse_text(&refusal, REFUSAL_PATH_BUSY, opening->path),
+			    &refusal);
+		return;
+	}
+	if (result < 0) {
+		stream->absolute_path = take_ptr(opening->absolute_path);
+		fail_open(stream, opening->operation, result);
+		return;
+	}
+	r = adopt(stream);
+	if (r < 0) {
+		refuse_open(stream, r, NULL);
+		return;
+	}
+	r = keep_in_ledger(stream);
+	if (r != 0) {
+		(void)refuse_limit(&refusal, "storedDescriptorsTotal",
+				   ledger_limit(stream->registry->ledger));
+		refuse_open(stream, REFUSED, &refusal);
+		return;
+	}
+	if (stream->temporary_name)
+		add_row(stream);
+	else
+		opened(stream);
+}
+
+/* ---- what can be refused at a glance ---- */
+
+static int classify(struct holder *holder, const struct stream_request *request,
+		    enum stream_target *ret_target, struct refusal *refusal)
+{
+	const struct registry *registry = holder->user->registry;
+	const char *reason;
+
+	*ret_target = STREAM_TARGET_PATH;
+	if (request->destination_fd >= 0) {
+		enum fd_kind kind = fd_kind_destination(request->destination_fd, &reason);
+
+		if (request->directory_fd >= 0)
+			return refuse_text(refusal, REFUSAL_PARAMETER,
+					   "directoryFileDescriptorIndex");
+		if (request->path)
+			return refuse_text(refusal, REFUSAL_PARAMETER, "path");
+		if (request->store)
+			return refuse_text(refusal, REFUSAL_PARAMETER, "store");
+		if (kind == FD_KIND_REFUSED)
+			return refuse_text(refusal, REFUSAL_PARAMETER, "fileDescriptorIndex");
+		*ret_target = kind == FD_KIND_FILE ? STREAM_TARGET_FILE : STREAM_TARGET_OUTLET;
+		return 0;
+	}
+	if (!request->path)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "path");
+	if (request->directory_fd < 0)
+		return 0;
+	/* Anyone can open a directory for reading that they may not write. */
+	if (holder->user->uid != 0 && holder->user->uid != registry->own_uid)
+		return refuse(refusal, REFUSAL_PERMISSION);
+	if (request->store)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "store");
+	if (fd_kind_directory(request->directory_fd, &reason) != FD_KIND_DIRECTORY)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "directoryFileDescriptorIndex");
+	return 0;
+}
+
+static int check_request(struct holder *holder, const struct stream_request *request,
+			 struct stream_options *options, enum stream_target target,
+			 const struct store **ret_store, struct refusal *refusal)
+{
+	const char *text;
+	struct store *store = NULL;
+
+	if (stream_options_resolve(options, target, &text) != 0)
+		return refuse_text(refusal, REFUSAL_PARAMETER, text);
+	if (target == STREAM_TARGET_PATH && request->directory_fd < 0) {
+		int r = store_find(holder->user, request->store, request->path, &store, refusal);
+
+		if (r != 0)
+			return r;
+	}
+	if (target == STREAM_TARGET_PATH && !path_check(request->path, &text))
+		return refuse_path(refusal, request->path, text);
+	*ret_store = store;
+	return 0;
+}
+
+static struct stream_opening *opening_new(struct stream *stream, const struct store *store)
+{
+	struct stream_opening *opening = calloc(1, sizeof(*opening));
+	const struct stream_options *options = &stream->options;
+
+	if (!opening)
+		return NULL;
+	opening->stream = stream;
+	opening->operation = "open";
+	opening->store = store;
+	opening->uid = stream->user->uid;
+	opening->owner = store ? store_owner_for(stream->registry, stream->user->uid) :
+				 (struct root_owner){ (uid_t)-1, (gid_t)-1 };
+	opening->directory_fd = -1;
+	opening->destination_fd = -1;
+	opening->dir_fd = -1;
+	opening->file_fd = -1;
+	opening->ring_fd = -1;
+	opening->client_fds = (struct stream_ring_fds){ .memory_fd = -1, .signal_fd = -1 };
+	opening->target = stream->target;
+	opening->open = (enum stream_open)options->open;
+	opening->mode = (mode_t)options->mode;
+	opening->start = (uint64_t)options->start;
+	opening->size_hint = (uint64_t)options->size_hint;
+	opening->ring_bytes = (uint64_t)options->ring_bytes;
+	return opening;
+}
+
+static int name_things(struct stream *stream, const struct stream_request *request,
+		       const struct store *store)
+{
+	struct stream_opening *opening = stream->opening;
+
+	if (request->path) {
+		opening->path = strdup(request->path);
+		stream->path = strdup(request->path);
+		if (!opening->path || !stream->path)
+			return -ENOMEM;
+	}
+	if (store) {
+		stream->store = strdup(store->name);
+		if (!stream->store)
+			return -ENOMEM;
+	}
+	if (stream->target == STREAM_TARGET_PATH && stream_open_is_temporary(opening->open))
+		return publish_temporary_name(stream->registry->instance, stream->id_text,
+					      opening->temporary_name);
+	return 0;
+}
+
+static int charge(struct stream *stream, struct refusal *refusal)
+{
+	int r = user_charge(stream->user, QUOTA_STREAMS, 1, refusal);
+
+	if (r != 0)
+		return r;
+	stream->charged = true;
+	if (stream->options.ring_bytes == 0)
+		return 0;
+	r = user_charge(stream->user, QUOTA_RING_BYTES, (uint64_t)stream->options.ring_bytes,
+			refusal);
+	if (r == 0)
+		stream->charged_ring_bytes = (uint64_t)stream->options.ring_bytes;
+	return r;
+}
+
+int stream_open(struct holder *holder, struct stream_request *request, stream_open_fn done,
+		void *data, struct refusal *refusal)
+{
+	struct stream_options options = request->options;
+	const struct store *store = NULL;
+	enum stream_target target;
+	struct stream *stream;
+	int r;
+
+	if (holder->user->registry->lifecycle != LIFECYCLE_SERVING)
+		return refuse(refusal, REFUSAL_SHUTTING_DOWN);
+	r = classify(holder, request, &target, refusal);
+	if (r == 0)
+		r = check_request(holder, request, &options, target, &store, refusal);
+	if (r == 0)
+		r = stream_new(holder, &stream);
+	if (r != 0)
+		return r;
+	stream->options = options;
+	stream->target = target;
+	r = charge(stream, refusal);
+	if (r == 0) {
+		stream->opening = opening_new(stream, store);
+		r = stream->opening ? name_things(stream, request, store) : -ENOMEM;
+	}
+	if (r != 0) {
+		stream_free(stream);
+		return r;
+	}
+
+	labels_move(&stream->labels, &request->labels);
+	stream->opening->directory_fd = take_fd(&request->directory_fd);
+	stream->opening->destination_fd = take_fd(&request->destination_fd);
+	stream->open_done = done;
+	stream->open_data = data;
+	stream->opening->errand.name = "open";
+	stream->opening->errand.run = run_open;
+	stream->opening->errand.done = destination_found;
+	errand_start(stream->registry, &stream->opening->errand);
+	return 0;
+}

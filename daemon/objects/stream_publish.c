@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * The end of a stream, step by step, each one asynchronous.
+ *
+ * What the flow calls FINAL puts the bytes in their place:
+ *
+ *	cut to length, data sync, rename or link, directory sync (before finish if the ack
+ *	level is published, or PATH.partial is what is published), the lock of a file in place
+ *	(who hears of finish may open it again)
+ *
+ * What it calls RELEASE comes after finish, or after a failure:
+ *
+ *	directory sync (the other levels), or removal of the temporary; the catalogue's row;
+ *	close
+ *
+ * A stage that does not apply is passed over, so each list reads as a whole. The first error
+ * of FINAL ends it; RELEASE goes on in any case, it can only tell.
+ */
+
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/base/fd.h"
+#include "daemon/base/log.h"
+#include "daemon/core/partial_name.h"
+#include "daemon/core/path_rule.h"
+#include "daemon/io/file.h"
+#include "daemon/io/publish.h"
+#include "daemon/objects/registry.h"
+#include "daemon/objects/stream.h"
+
+enum stage {
+	STAGE_NONE,
+
+	STAGE_CUT,
+	STAGE_SYNC,
+	STAGE_NAME,
+	STAGE_SYNC_NAME,
+	STAGE_HAND_BACK,
+	STAGE_FINAL_DONE,
+
+	STAGE_SYNC_NAME_LATE,
+	STAGE_REMOVE,
+	STAGE_FORGET,
+	STAGE_CLOSE,
+	STAGE_RELEASED,
+};
+
+static void run_stage(struct stream *stream);
+
+bool stream_is_publishing(const struct stream *stream)
+{
+	return stream->publish_stage != STAGE_NONE;
+}
+
+void stream_publish_sync_over(struct stream *stream)
+{
+	if (stream->publish_stage == STAGE_NONE)
+		return;
+	/* It has failed, and so has FINAL: RELEASE will come. */
+	if (stream->stopping && stream->publish_stage < STAGE_FINAL_DONE)
+		stream->publish_stage = STAGE_NONE;
+	else
+		run_stage(stream);
+}
+
+/* ---- work on a worker thread ---- */
+
+static int run_rename(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+
+	/* An exclusive stream never takes a name that is there; a salvage replaces an older one. */
+	if (stream->options.open == STREAM_OPEN_EXCLUSIVE && stream->ending == STREAM_ENDING_FINISH)
+		return publish_rename_noreplace(stream->dir_fd, stream->temporary_name,
+						stream->base_name);
+	return publish_rename(stream->dir_fd, stream->temporary_name, stream->base_name);
+}
+
+static int run_remove(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+
+	return publish_unlink(stream->dir_fd, stream->temporary_name);
+}
+
+static int run_hand_back(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+
+	/* Whoever passed the descriptor goes on where the stream ended. */
+	if (stream->target == STREAM_TARGET_FILE)
+		(void)lseek(stream->file_fd, (off_t)(stream->base_offset + stream->written),
+			    SEEK_SET);
+	file_unlock(stream->file_fd);
+	return 0;
+}
+
+static int run_close(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+
+	/* One that has finished is no longer ours. */
+	if (stream->file_fd >= 0 && !flow_is_finished(&stream->flow))
+		(void)run_hand_back(request);
+	stream->file_fd = fd_close(stream->file_fd);
+	stream->dir_fd = fd_close(stream->dir_fd);
+	return 0;
+}
+
+/* ---- stages ---- */
+
+static const char *stage_operation(int stage)
+{
+	switch (stage) {
+	case STAGE_CUT:
+		return "truncate";
+	case STAGE_SYNC:
+		return "syncData";
+	case STAGE_NAME:
+		return "rename";
+	case STAGE_SYNC_NAME:
+	case STAGE_SYNC_NAME_LATE:
+		return "syncDirectory";
+	case STAGE_REMOVE:
+		return "unlink";
+	default:
+		return "close";
+	}
+}
+
+/* Whether the file is, or will be, under its final name. */
+static bool keeps_file(const struct stream *stream)
+{
+	return flow_is_finished(&stream->flow) || !stream->temporary_name;
+}
+
+static bool has_new_name(const struct stream *stream)
+{
+	return stream->dir_fd >= 0 && (stream->temporary_name || stream->made);
+}
+
+static bool stage_applies(const struct stream *stream, int stage)
+{
+	bool early = stream->options.ack == STREAM_ACK_PUBLISHED ||
+		     stream->ending == STREAM_ENDING_SALVAGE;
+
+	switch (stage) {
+	case STAGE_CUT:
+		return stream->temporary_name &&
+		       (uint64_t)stream->options.size_hint > stream->written;
+	case STAGE_SYNC:
+		return stream->file_fd >= 0 &&
+		       (stream->synced < stream->written || stream->written == 0 || stream->cut);
+	case STAGE_NAME:
+		return stream->temporary_name != NULL;
+	case STAGE_SYNC_NAME:
+		return has_new_name(stream) && early;
+	case STAGE_HAND_BACK:
+		return stream->file_fd >= 0 && !stream->temporary_name;
+	case STAGE_SYNC_NAME_LATE:
+		return has_new_name(stream) && keeps_file(stream) && !stream->published;
+	case STAGE_REMOVE:
+		return stream->temporary_name && !keeps_file(stream);
+	case STAGE_FORGET:
+		return stream->catalogue_row != 0;
+	case STAGE_CLOSE:
+		return stream->file_fd >= 0 || stream->dir_fd >= 0;
+	default:
+		return true;
+	}
+}
+
+static void stage_failed(struct stream *stream, int error)
+{
+	const char *operation = stage_operation(stream->publish_stage);
+	char path[256];
+
+	if (stream->publish_stage < STAGE_FINAL_DONE) {
+		stream_note_fault(stream, operation, error, -1);
+		stream->stopping = true;
+		stream->publish_stage = STAGE_NONE;
+		flow_final_done(&stream->flow, error);
+		stream_schedule(stream);
+		return;
+	}
+	/* The bytes are where they should be, or given up: all that is left is to say so. */
+	log_warning(
+		"stream", "clean-up failed", "id=%s operation=%s errno=%d path=%s", stream->id_text,
+		operation, -error,
+		log_quote(stream->absolute_path ? stream->absolute_path : "", path, sizeof(path)));
+	if (stream->publish_stage == STAGE_SYNC_NAME_LATE)
+		stream_note_fault(stream, operation, error, -1);
+	stream->publish_stage++;
+	run_stage(stream);
+}
+
+static void stage_done(struct stream *stream, int64_t result)
+{
+	if (result < 0) {
+		stage_failed(stream, (int)result);
+		return;
+	}
+	switch (stream->publish_stage) {
+	case STAGE_CUT:
+		stream->cut = true;
+		break;
+	case STAGE_SYNC:
+		stream->synced = stream->written;
+		break;
+	case STAGE_SYNC_NAME:
+	case STAGE_SYNC_NAME_LATE:
+		stream->published = true;
+		break;
+	default:
+		break;
+	}
+	stream->publish_stage++;
+	run_stage(stream);
+}
+
+static void submit(struct stream *stream, enum io_operation operation, int fd, uint64_t length)
+{
+	stream->step.request.operation = operation;
+	stream->step.request.fd = fd;
+	stream->step.request.length = length;
+	stream_step_submit(stream, stage_done);
+}
+
+static void row_gone(struct catalogue_request *request)
+{
+	struct stream *stream = request->owner;
+
+	stream->catalogue_row = 0;
+	stage_done(stream, request->result);
+	stream_pump(stream);
+}
+
+static void submit_forget(struct stream *stream)
+{
+	stream->catalogue_request.done = row_gone;
+	stream->catalogue_request.owner = stream;
+	catalogue_remove_temporary(stream->registry->catalogue, stream->catalogue_row,
+				   &stream->catalogue_request);
+}
+
+static void all_in_place(struct stream *stream)
+{
+	/* In place and not new: there was no name to make durable. */
+	if (!has_new_name(stream))
+		stream->published = true;
+	flow_final_done(&stream->flow, 0);
+	stream_schedule(stream);
+}
+
+static void run_stage(struct stream *stream)
+{
+	/* It uses the descriptors, and a second sync beside it could hide its error. */
+	if (stream->sync_busy)
+		return;
+	while (!stage_applies(stream, stream->publish_stage))
+		stream->publish_stage++;
+
+	switch ((enum stage)stream->publish_stage) {
+	case STAGE_NONE:
+		break;
+	case STAGE_CUT:
+		submit(stream, IO_TRUNCATE, stream->file_fd, stream->written);
+		break;
+	case STAGE_SYNC:
+		submit(stream, IO_SYNC_DATA, stream->file_fd, 0);
+		break;
+	case STAGE_NAME:
+		stream_step_run(stream, "rename", run_rename, stage_done);
+		break;
+	case STAGE_SYNC_NAME:
+	case STAGE_SYNC_NAME_LATE:
+		submit(stream, IO_SYNC_DIRECTORY, stream->dir_fd, 0);
+		break;
+	case STAGE_HAND_BACK:
+		stream_step_run(stream, "unlock", run_hand_back, stage_done);
+		break;
+	case STAGE_FINAL_DONE:
+		all_in_place(stream);
+		break;
+	case STAGE_REMOVE:
+		stream_step_run(stream, "unlink", run_remove, stage_done);
+		break;
+	case STAGE_FORGET:
+		submit_forget(stream);
+		break;
+	case STAGE_CLOSE:
+		stream_step_run(stream, "close", run_close, stage_done);
+		break;
+	case STAGE_RELEASED:
+		stream->publish_stage = STAGE_NONE;
+		flow_released(&stream->flow, 0);
+		stream_schedule(stream);
+		break;
+	}
+}
+
+/* ---- the two beginnings ---- */
+
+static int name_partial(struct stream *stream)
+{
+	char base[PARTIAL_NAME_BYTES];
+	char *base_name, *path = NULL;
+
+	partial_name(stream->base_name, base);
+	base_name = strdup(base);
+	if (!base_name)
+		return -ENOMEM;
+	if (stream->absolute_path) {
+		int directory = (int)path_directory_length(stream->absolute_path);
+
+		if (asprintf(&path, "%.*s/%s", directory, stream->absolute_path, base) < 0) {
+			free(base_name);
+			return -ENOMEM;
+		}
+	}
+	free(stream->base_name);
+	free(stream->absolute_path);
+	stream->base_name = base_name;
+	stream->absolute_path = path;
+	return 0;
+}
+
+void stream_publish_begin(struct stream *stream)
+{
+	int r = 0;
+
+	stream->publish_stage = STAGE_CUT;
+	if (stream->ending == STREAM_ENDING_SALVAGE)
+		r = name_partial(stream);
+	if (r < 0)
+		stage_failed(stream, r);
+	else
+		run_stage(stream);
+}
+
+void stream_release_begin(struct stream *stream)
+{
+	stream->publish_stage = STAGE_SYNC_NAME_LATE;
+	run_stage(stream);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+
+/*
+ * Batches to files. A batch is cut into transfers of at most 1 MiB, each one request to the
+ * engine straight from the producer's memory; several are in flight, also of several batches,
+ * and `written` follows the first byte that is not yet there. Syncs run beside them.
+ *
+ * After a failure nothing more is submitted; each batch goes back to the flow when none of
+ * its transfers, and no sync, is in hand any more: so the kernel never reads memory that the
+ * producer was given back.
+ */
+
+#include "config.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "daemon/core/sync_rule.h"
+#include "daemon/objects/registry.h"
+#include "daemon/objects/stream.h"
+
+#define NS_PER_USEC UINT64_C(1000)
+
+static struct stream_batch *batch_at(struct stream *stream, uint32_t index)
+{
+	return &stream->batches[(stream->batches_first + index) % STREAM_SINKS];
+}
+
+static void transfer_done(struct io_request *request);
+
+int stream_transfers_init(struct stream *stream)
+{
+	stream->transfers = calloc(STREAM_TRANSFERS, sizeof(*stream->transfers));
+	if (!stream->transfers)
+		return -ENOMEM;
+	for (int i = 0; i < STREAM_TRANSFERS; i++) {
+		struct stream_transfer *transfer = &stream->transfers[i];
+
+		transfer->stream = stream;
+		transfer->request.owner = transfer;
+		transfer->request.done = transfer_done;
+		transfer->request.iov = transfer->iov;
+	}
+	return 0;
+}
+
+void stream_transfers_fini(struct stream *stream)
+{
+	free(stream->transfers);
+	stream->transfers = NULL;
+}
+
+uint64_t stream_done_position(const struct stream *stream)
+{
+	return stream->options.ack == STREAM_ACK_WRITTEN ? stream->written : stream->synced;
+}
+
+/* ---- from entries to pieces of memory ---- */
+
+const unsigned char *stream_entry_address(const struct stream *stream,
+					  const struct stream_entry *entry, uint64_t offset)
+{
+	if (entry->address)
+		return entry->address + offset;
+	/* The data is mapped twice in a row, so a range never wraps. */
+	return stream->ring.data +
+	       ((entry->position + offset + stream->ring.phase) & (stream->ring.bytes - 1));
+}
+
+void stream_batch_begin(struct stream *stream, struct flow_sink *sink)
+{
+	struct stream_batch *batch = batch_at(stream, stream->batches_count);
+	struct list *first = list_first(&sink->writes);
+
+	assert(stream->batches_count < STREAM_SINKS && first);
+	stream->batches_count++;
+	*batch = (struct stream_batch){
+		.sink = sink,
+		.position = container_of(first, struct stream_entry, write.step.link)->position,
+		.bytes = sink->bytes,
+		.cursor = first,
+	};
+}
+
+static struct stream_entry *entry_of(struct list *link)
+{
+	return container_of(link, struct stream_entry, write.step.link);
+}
+
+uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, uint64_t most,
+			   struct iovec *iov, uint32_t *io_count)
+{
+	uint32_t limit = *io_count;
+	uint32_t count = 0;
+	uint64_t planned = 0;
+
+	while (planned < most && batch->planned_bytes + planned < batch->bytes) {
+		struct stream_entry *entry = entry_of(batch->cursor);
+		uint64_t left = entry->write.bytes - batch->cursor_bytes;
+		uint64_t piece = left < most - planned ? left : most - planned;
+		unsigned char *address =
+			(unsigned char *)stream_entry_address(stream, entry, batch->cursor_bytes);
+
+		/* Small writes that lie side by side go as one piece. */
+		if (count > 0 &&
+		    (unsigned char *)iov[count - 1].iov_base + iov[count - 1].iov_len == address) {
+			iov[count - 1].iov_len += piece;
+		} else if (piece > 0) {
+			if (count == limit)
+				break;
+			iov[count++] = (struct iovec){ address, piece };
+		}
+		planned += piece;
+		batch->cursor_bytes += piece;
+		if (batch->cursor_bytes == entry->write.bytes) {
+			batch->cursor = batch->cursor->next;
+			batch->cursor_bytes = 0;
+		}
+	}
+	batch->planned_bytes += planned;
+	*io_count = count;
+	return planned;
+}
+
+/* ---- transfers ---- */
+
+static void pause_for_error(struct stream *stream, int error, uint64_t offset)
+{
+	/* Said once: the same trouble at the next try is no news. */
+	if (!stream->error_pause) {
+		stream_note_fault(stream, "write", error, (int64_t)offset);
+		stream->error_pause = true;
+		flow_hold(&stream->flow, true);
+		stream_set_state(stream, STREAM_STATE_PAUSED);
+		stream_tell(stream, STREAM_EVENT_PAUSED);
+		stream_set_due(stream, STREAM_DUE_RETRY, stream_now_ns() + UINT64_C(1000000000));
+	}
+}
+
+static void transfer_over(struct stream_transfer *transfer)
+{
+	struct stream *stream = transfer->stream;
+	int64_t result = transfer->request.result;
+
+	transfer->batch->in_flight--;
+	stream->transfers_busy--;
+	if (result >= 0) {
+		transfer->busy = false;
+		stream->registry->counters.bytes_written += transfer->bytes;
+		return;
+	}
+	if (stream->stopping) {
+		transfer->busy = false;
+		return;
+	}
+	if (stream->options.on_error == STREAM_ON_ERROR_PAUSE) {
+		transfer->failed = true;
+		pause_for_error(stream, (int)result, transfer->request.offset);
+		return;
+	}
+	transfer->busy = false;
+	stream_fail(stream, "write", (int)result,
+		    (int64_t)(transfer->request.offset + transfer->request.bytes_done));
+}
+
+static void transfer_done(struct io_request *request)
+{
+	struct stream_transfer *transfer = request->owner;
+	struct stream *stream = transfer->stream;
+
+	transfer_over(transfer);
+	stream_pump(stream);
+}
+
+static void transfer_room(struct engine_waiter *waiter)
+{
+	stream_pump(waiter->owner);
+}
+
+/* False: the engine has no room; it will say when. */
+static bool submit_transfer(struct stream *stream, struct stream_transfer *transfer)
+{
+	enum engine_answer answer = engine_submit(stream->registry->engine, &transfer->request);
+
+	if (answer == ENGINE_BUSY) {
+		stream->room.device = stream->device;
+		stream->room.owner = stream;
+		stream->room.room = transfer_room;
+		engine_on_room(stream->registry->engine, &stream->room);
+		return false;
+	}
+	transfer->failed = false;
+	transfer->batch->in_flight++;
+	stream->transfers_busy++;
+	if (answer == ENGINE_DONE)
+		transfer_over(transfer);
+	return true;
+}
+
+static struct stream_transfer *find_transfer(struct stream *stream, bool failed)
+{
+	for (int i = 0; i < STREAM_TRANSFERS; i++) {
+		struct stream_transfer *transfer = &stream->transfers[i];
+
+		if (failed ? transfer->failed : !transfer->busy)
+			return transfer;
+	}
+	return NULL;
+}
+
+static struct stream_batch *find_unplanned(struct stream *stream)
+{
+	for (uint32_t i = 0; i < stream->batches_count; i++) {
+		struct stream_batch *batch = batch_at(stream, i);
+
+		if (batch->planned_bytes < batch->bytes)
+			return batch;
+	}
+	return NULL;
+}
+
+static void plan_transfer(struct stream *stream, struct stream_batch *batch,
+			  struct stream_transfer *transfer)
+{
+	struct io_request *request = &transfer->request;
+	uint64_t most = pace_step_bytes(&stream->pace, STREAM_TRANSFER_BYTES);
+
+	transfer->batch = batch;
+	transfer->position = batch->position + batch->planned_bytes;
+	request->iov_count = STREAM_TRANSFER_IOV;
+	transfer->bytes =
+		stream_batch_plan(stream, batch, most, transfer->iov, &request->iov_count);
+	transfer->busy = true;
+	transfer->failed = true;
+	request->operation = IO_WRITE;
+	request->fd = stream->file_fd;
+	request->path = stream->absolute_path;
+	request->device = stream->device;
+	request->offset = stream->base_offset + transfer->position;
+}
+
+static bool may_submit(struct stream *stream)
+{
+	return !stream->stopping && stream->state != STREAM_STATE_PAUSED &&
+	       list_is_empty(&stream->room.link);
+}
+
+/*
+ * A planned transfer counts as failed until the engine has taken it: so what a full engine
+ * turned down, and what a paused stream has to write again, is found the same way.
+ */
+static bool submit_all(struct stream *stream)
+{
+	bool moved = false;
+
+	while (may_submit(stream)) {
+		struct stream_transfer *transfer = find_transfer(stream, true);
+		uint64_t next_ns = pace_next_ns(&stream->pace, stream_now_ns());
+
+		if (!transfer) {
+			struct stream_batch *batch = find_unplanned(stream);
+
+			transfer = batch ? find_transfer(stream, false) : NULL;
+			if (!transfer)
+				break;
+			if (next_ns > 0) {
+				stream_set_due(stream, STREAM_DUE_PACE, next_ns);
+				break;
+			}
+			plan_transfer(stream, batch, transfer);
+			pace_spend(&stream->pace, transfer->bytes);
+		}
+		if (!submit_transfer(stream, transfer))
+			break;
+		moved = true;
+	}
+	return moved;
+}
+
+void stream_transfer_retry(struct stream *stream)
+{
+	if (!stream->error_pause || stream->pause_asked)
+		return;
+	/* As if resumed, but without a word: the first success says it. */
+	for (int i = 0; stream->transfers && i < STREAM_TRANSFERS; i++) {
+		struct stream_transfer *transfer = &stream->transfers[i];
+
+		if (transfer->failed && !stream->stopping && list_is_empty(&stream->room.link))
+			(void)submit_transfer(stream, transfer);
+	}
+}
+
+/* The disk takes bytes again: nothing has failed at its last try. */
+static bool recover(struct stream *stream)
+{
+	if (!stream->error_pause || stream->pause_asked || stream->transfers_busy > 0 ||
+	    find_transfer(stream, true))
+		return false;
+	stream_set_due(stream, STREAM_DUE_RETRY, STREAM_NEVER);
+	stream_recovered(stream);
+	return true;
+}
+
+/* ---- written, synced, done ---- */
+
+/* Up to where everything is in the file: the first transfer that is not over decides. */
+static uint64_t written_position(struct stream *stream)
+{
+	uint64_t position = stream->written;
+
+	for (uint32_t i = 0; i < stream->batches_count; i++) {
+		struct stream_batch *batch = batch_at(stream, i);
+
+		if (batch->position + batch->planned_bytes > position)
+			position = batch->position + batch->planned_bytes;
+		if (batch->planned_bytes < batch->bytes)
+			break;
+	}
+	for (int i = 0; i < STREAM_TRANSFERS; i++) {
+		const struct stream_transfer *transfer = &stream->transfers[i];
+
+		if (transfer->busy && transfer->position < position)
+			position = transfer->position;
+	}
+	return position;
+}
+
+static bool move_written(struct stream *stream)
+{
+	uint64_t position;
+
+	/* A failed transfer leaves a hole that nobody marks: what follows it does not count. */
+	if (stream->stopping)
+		return false;
+	position = written_position(stream);
+	if (position == stream->written)
+		return false;
+	if (stream->oldest_unsynced_ns == 0)
+		stream->oldest_unsynced_ns = stream_now_ns();
+	stream->written = position;
+	return true;
+}
+
+static bool batch_is_done(struct stream *stream, const struct stream_batch *batch)
+{
+	return batch->planned_bytes == batch->bytes && batch->in_flight == 0 &&
+	       stream_done_position(stream) >= batch->position + batch->bytes;
+}
+
+static bool complete_batches(struct stream *stream)
+{
+	bool moved = false;
+
+	while (stream->batches_count > 0) {
+		struct stream_batch *batch = batch_at(stream, 0);
+		bool done = batch_is_done(stream, batch);
+		bool given_up = stream->stopping && batch->in_flight == 0 && !stream->sync_busy;
+
+		if (!done && !given_up)
+			break;
+		stream->batches_first = (stream->batches_first + 1) % STREAM_SINKS;
+		stream->batches_count--;
+		if (done)
+			flow_complete(&stream->flow, batch->sink);
+		else
+			flow_fail(&stream->flow, batch->sink,
+				  stream->fault.error ? -stream->fault.error : -ECANCELED);
+		moved = true;
+	}
+	return moved;
+}
+
+/* ---- syncs ---- */
+
+static void sync_over(struct stream *stream)
+{
+	int64_t result = stream->sync.result;
+
+	stream->sync_busy = false;
+	if (result < 0) {
+		/* The kernel may have marked the pages clean: a second sync would lie. */
+		if (!stream->stopping)
+			stream_fail(stream, io_operation_name(stream->sync.operation), (int)result,
+				    (int64_t)(stream->base_offset + stream->synced));
+	} else if (stream->sync.operation == IO_SYNC_DIRECTORY) {
+		stream->name_synced = true;
+	} else {
+		stream->synced = stream->sync_cover;
+		if (stream->synced == stream->written)
+			stream->oldest_unsynced_ns = 0;
+	}
+	stream_publish_sync_over(stream);
+}
+
+static void sync_done(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+
+	sync_over(stream);
+	stream_pump(stream);
+}
+
+/*
+ * Somebody waits, and there is no point in waiting for more to be written first: nothing is
+ * under way that the same sync could cover, or what is written is enough for the drain.
+ */
+static bool sync_is_waited_for(struct stream *stream)
+{
+	bool held = stream->options.ack != STREAM_ACK_WRITTEN;
+	bool need = held && flow_needs_drain(&stream->flow);
+	bool full = held && stream->ring.bytes > 0 &&
+		    stream->accepted - stream->synced == stream->ring.bytes;
+
+	if (need && stream->accepted - stream->written <= (uint64_t)stream->options.low_water_mark)
+		return true;
+	if (stream->transfers_busy > 0)
+		return false;
+	return need || full || (held && flow_is_ended(&stream->flow)) ||
+	       stream_waits_for_sync(stream);
+}
+
+static bool sync_is_due(struct stream *stream)
+{
+	struct sync_facts facts = {
+		.unsynced_bytes = stream->written - stream->synced,
+		.limit_bytes = sync_rule_limit(stream->ring.bytes,
+					       stream->options.ack != STREAM_ACK_WRITTEN),
+		.oldest_ns = stream->oldest_unsynced_ns,
+		.now_ns = stream_now_ns(),
+		.interval_ns = (uint64_t)stream->options.sync_interval_usec * NS_PER_USEC,
+		.waited_for = sync_is_waited_for(stream),
+	};
+	uint64_t due_ns;
+	bool due = sync_rule_is_due(&facts, &due_ns);
+
+	stream_set_due(stream, STREAM_DUE_SYNC, due_ns);
+	return due;
+}
+
+/* Before the first byte is told synced, the name it is under must be. */
+static bool name_needs_sync(const struct stream *stream)
+{
+	return !stream->name_synced && stream->dir_fd >= 0 &&
+	       (stream->temporary_name || stream->made);
+}
+
+static bool sync_maybe(struct stream *stream)
+{
+	bool name;
+
+	if (stream->sync_busy || stream->stopping || stream_is_publishing(stream) ||
+	    !list_is_empty(&stream->room.link) || !sync_is_due(stream))
+		return false;
+	name = name_needs_sync(stream);
+	stream->sync.operation = name ? IO_SYNC_DIRECTORY : IO_SYNC_DATA;
+	stream->sync.fd = name ? stream->dir_fd : stream->file_fd;
+	stream->sync.path = stream->absolute_path;
+	stream->sync.device = stream->device;
+	stream->sync.done = sync_done;
+	stream->sync.owner = stream;
+	stream->sync_cover = stream->written;
+
+	switch (engine_submit(stream->registry->engine, &stream->sync)) {
+	case ENGINE_QUEUED:
+		stream->sync_busy = true;
+		/* What is written from now on is younger than this. */
+		if (!name)
+			stream->oldest_unsynced_ns = stream_now_ns();
+		return false;
+	case ENGINE_DONE:
+		sync_over(stream);
+		return true;
+	case ENGINE_BUSY:
+		stream->room.device = stream->device;
+		stream->room.owner = stream;
+		stream->room.room = transfer_room;
+		engine_on_room(stream->registry->engine, &stream->room);
+		break;
+	}
+	return false;
+}
+
+bool stream_transfer(struct stream *stream)
+{
+	bool moved;
+
+	if (!stream->transfers)
+		return false;
+	moved = submit_all(stream);
+	moved |= move_written(stream);
+	moved |= recover(stream);
+	moved |= sync_maybe(stream);
+	moved |= complete_batches(stream);
+	return moved;
+}
