@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/ctl/stream_param.h"
+
+#include <string.h>
+
+#include <cjson/cJSON.h>
+
+#include "daemon/ctl/param.h"
+#include "daemon/objects/streams.h"
+#include "proto/args.h"
+
+/* An enum's value may be written with dashes for underscores; none of these has any. */
+static void take_choices(const cJSON *context, struct stream_options *options)
+{
+	const char *text;
+
+	if (args_get_string(context, "open", &text))
+		options->open = stream_open_parse(text);
+	if (args_get_string(context, "ack", &text))
+		options->ack = stream_ack_parse(text);
+	if (args_get_string(context, "onDisconnect", &text))
+		options->on_disconnect = stream_disconnect_parse(text);
+	if (args_get_string(context, "onError", &text))
+		options->on_error = stream_on_error_parse(text);
+}
+
+static int take_numbers(const cJSON *context, struct stream_options *options,
+			struct refusal *refusal)
+{
+	const struct {
+		const char *name;
+		int64_t *number;
+	} numbers[] = {
+		{ "start", &options->start },
+		{ "highWaterMark", &options->high_water_mark },
+		{ "lowWaterMark", &options->low_water_mark },
+		{ "maximumLength", &options->maximum_length },
+		{ "syncIntervalUSec", &options->sync_interval_usec },
+		{ "attachTimeoutUSec", &options->attach_timeout_usec },
+		{ "rateBytesPerSecond", &options->rate_bytes_per_second },
+		{ "sizeHint", &options->size_hint },
+	};
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		int r = param_number(context, numbers[i].name, 0, numbers[i].number, refusal);
+
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+/* Options of the interface that this daemon does not have yet. */
+static int refuse_missing(const cJSON *context, struct refusal *refusal)
+{
+	const char *checksum = "none";
+	const cJSON *value;
+	bool side_file = false;
+
+	if (args_get_array(context, "steps", &value) && cJSON_GetArraySize(value) > 0)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.steps");
+	(void)args_get_string(context, "checksum", &checksum);
+	if (strcmp(checksum, "none") != 0)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.checksum");
+	(void)args_get_bool(context, "sideFile", &side_file);
+	if (side_file)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.sideFile");
+	if (args_get_object(context, "rotate", &value))
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.rotate");
+	if (args_get_object(context, "retention", &value))
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.retention");
+	return 0;
+}
+
+int stream_param_request(const cJSON *args, struct stream_request *request, struct refusal *refusal)
+{
+	struct stream_options *options = &request->options;
+	const cJSON *context = NULL;
+	const char *mode;
+	int r;
+
+	(void)args_get_object(args, "context", &context);
+	stream_options_init(options);
+	r = refuse_missing(context, refusal);
+	if (r)
+		return r;
+	take_choices(context, options);
+	r = take_numbers(context, options, refusal);
+	if (r)
+		return r;
+	if (args_get_string(context, "mode", &mode)) {
+		options->mode = stream_mode_parse(mode);
+		if (options->mode == OPTION_UNSET)
+			return refuse_text(refusal, REFUSAL_PARAMETER, "context.mode");
+	}
+	r = param_number(args, "ringBytes", 0, &options->ring_bytes, refusal);
+	if (r)
+		return r;
+	(void)args_get_string(context, "store", &request->store);
+	(void)args_get_string(context, "path", &request->path);
+	return param_labels(context, &request->labels, refusal);
+}
+
+/* As it is, since only the buffer knows its ends; but not the value that stands for none. */
+static void take_offset(const cJSON *args, const char *name, int64_t *offset)
+{
+	if (args_get_int(args, name, offset) && *offset == OPTION_UNSET)
+		*offset = OPTION_UNSET + 1;
+}
+
+static int take_data(const cJSON *args, struct stream_chunk *chunk, struct refusal *refusal)
+{
+	const char *buffer;
+
+	if (args_get_string(args, "buffer", &buffer))
+		return refuse_text(refusal, REFUSAL_PARAMETER, "buffer");
+	if (chunk->offset != OPTION_UNSET)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "offset");
+	if (chunk->length != OPTION_UNSET)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "length");
+	return param_encoding(args, &chunk->encoding, refusal);
+}
+
+int stream_param_chunk(const cJSON *args, bool required, struct stream_chunk *ret_chunk,
+		       struct refusal *refusal)
+{
+	struct stream_chunk chunk = {
+		.encoding = ENCODING_UTF8,
+		.offset = OPTION_UNSET,
+		.length = OPTION_UNSET,
+	};
+	const char *text;
+	int r = 0;
+
+	take_offset(args, "offset", &chunk.offset);
+	take_offset(args, "length", &chunk.length);
+	if (args_get_string(args, "data", &chunk.data))
+		r = take_data(args, &chunk, refusal);
+	else if (args_get_string(args, "encoding", &text))
+		r = refuse_text(refusal, REFUSAL_PARAMETER, "encoding");
+	else if (args_get_string(args, "buffer", &text))
+		r = param_buffer_id(args, "buffer", &chunk.buffer, refusal);
+	else if (required)
+		r = refuse_text(refusal, REFUSAL_PARAMETER, "data");
+	else if (chunk.offset != OPTION_UNSET || chunk.length != OPTION_UNSET)
+		r = refuse_text(refusal, REFUSAL_PARAMETER, "buffer");
+	if (r == 0)
+		*ret_chunk = chunk;
+	return r;
+}

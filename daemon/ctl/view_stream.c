@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include <stdio.h>
+
+#include "daemon/ctl/view.h"
+#include "daemon/objects/streams.h"
+#include "proto/args.h"
+
+static void view_options(struct args *args, const struct stream_context *context)
+{
+	const struct stream_options *options = context->options;
+	char mode[8];
+
+	/* A passed descriptor is as its opener made it. */
+	if (context->target == STREAM_TARGET_PATH) {
+		(void)snprintf(mode, sizeof(mode), "%04o", (unsigned int)options->mode & 07777);
+		args_add_string(args, "open", stream_open_name(options->open));
+		args_add_string(args, "mode", mode);
+		args_add_int(args, "start", options->start);
+	}
+	args_add_int(args, "highWaterMark", options->high_water_mark);
+	args_add_int(args, "lowWaterMark", options->low_water_mark);
+	args_add_int(args, "maximumLength", options->maximum_length);
+	args_add_int(args, "syncIntervalUSec", options->sync_interval_usec);
+	args_add_string(args, "ack", stream_ack_name(options->ack));
+	args_add_string(args, "checksum", "none");
+	args_add_bool(args, "sideFile", false);
+	args_add_string(args, "onDisconnect", stream_disconnect_name(options->on_disconnect));
+	args_add_int(args, "attachTimeoutUSec", options->attach_timeout_usec);
+	args_add_string(args, "onError", stream_on_error_name(options->on_error));
+	args_add_int(args, "rateBytesPerSecond", options->rate_bytes_per_second);
+	args_add_int(args, "sizeHint", options->size_hint);
+}
+
+void view_stream_context(struct args *args, const struct stream *stream)
+{
+	struct stream_context context;
+	struct args object;
+
+	stream_get_context(stream, &context);
+	args_begin_object(args, "context", &object);
+	args_add_optional_string(&object, "store", context.store);
+	args_add_optional_string(&object, "path", context.path);
+	view_options(&object, &context);
+	view_labels(&object, context.labels);
+}
+
+void view_stream_runtime(struct args *args, const struct stream *stream)
+{
+	struct stream_runtime runtime;
+	struct args object;
+
+	stream_get_runtime(stream, &runtime);
+	args_begin_object(args, "runtime", &object);
+	args_add_string(&object, "state", stream_state_name(runtime.state));
+	args_add_int(&object, "ownerUid", runtime.owner_uid);
+	view_count(&object, "writableLength", runtime.writable_length);
+	args_add_bool(&object, "needDrain", runtime.need_drain);
+	args_add_int(&object, "corked", runtime.corked);
+	args_add_bool(&object, "attached", runtime.attached);
+	view_count(&object, "sequence", runtime.sequence);
+	view_count(&object, "doneSequence", runtime.done_sequence);
+	view_count(&object, "bytesAccepted", runtime.bytes_accepted);
+	view_count(&object, "bytesWritten", runtime.bytes_written);
+	view_count(&object, "bytesSynced", runtime.bytes_synced);
+	view_count(&object, "drains", runtime.drains);
+	view_count(&object, "blockedUSec", runtime.blocked_usec);
+	if (runtime.path)
+		view_text(&object, "path", runtime.path);
+	if (runtime.fault)
+		view_fault(&object, "fault", runtime.fault);
+}
+
+void view_stream(struct args *args, const struct stream *stream)
+{
+	struct stream_runtime runtime;
+
+	stream_get_runtime(stream, &runtime);
+	view_id(args, "id", ID_STREAM, runtime.id);
+	view_stream_context(args, stream);
+	view_stream_runtime(args, stream);
+}
