@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "client/help.h"
+
+#include <string.h>
+
+#include "client/verbs.h"
+
+#define HELP_COLUMN 34
+
+static void print_row(FILE *file, const char *text, const char *help)
+{
+	if (strlen(text) + 2 > HELP_COLUMN)
+		(void)fprintf(file, "  %s\n%*s%s\n", text, HELP_COLUMN + 2, "", help);
+	else
+		(void)fprintf(file, "  %-*s%s\n", HELP_COLUMN, text, help);
+}
+
+static void print_options(FILE *file, const struct option_row *row)
+{
+	char text[128];
+
+	for (; row && row->name; row++) {
+		(void)snprintf(text, sizeof(text), "--%s%s%s", row->name, row->argument ? " " : "",
+			       row->argument ? row->argument : "");
+		print_row(file, text, row->help);
+	}
+}
+
+void help_overview(FILE *file, const char *noun)
+{
+	const struct verb *verb;
+	char text[128];
+
+	(void)fprintf(file, "Usage: forebayctl %s [OPTION...]\n\n", noun ? noun : "VERB");
+	for (verb = verbs; verb->name; verb++) {
+		if (noun && (!verb->noun || strcmp(noun, verb->noun) != 0))
+			continue;
+		(void)snprintf(text, sizeof(text), "%s%s%s %s", verb->noun ? verb->noun : "",
+			       verb->noun ? " " : "", verb->name, verb->syntax);
+		print_row(file, text, verb->help);
+	}
+	(void)fputs("\nOptions of every verb:\n", file);
+	print_options(file, verb_common_options);
+	if (noun)
+		return;
+	print_row(file, "--version", "show the version");
+	(void)fputs("\nSizes take K, M, G, T; times take \"5min 20s\". Exit status: 0 done,\n"
+		    "1 failed, 2 wrong usage, 3 no daemon, 4 refused, 5 timed out.\n",
+		    file);
+}
+
+void help_verb(FILE *file, const struct verb *verb)
+{
+	(void)fprintf(file, "Usage: forebayctl %s%s%s %s%s[OPTION...]\n\n%s\n",
+		      verb->noun ? verb->noun : "", verb->noun ? " " : "", verb->name, verb->syntax,
+		      *verb->syntax ? " " : "", verb->help);
+	if (verb->options) {
+		(void)fputs("\nOptions:\n", file);
+		print_options(file, verb->options);
+	}
+	(void)fputs("\nOptions of every verb:\n", file);
+	print_options(file, verb_common_options);
+}
+
+static void offer(FILE *file, const char *begun, const char *word)
+{
+	if (strncmp(word, begun, strlen(begun)) == 0)
+		(void)fprintf(file, "%s\n", word);
+}
+
+static void offer_options(FILE *file, const char *begun, const struct option_row *row)
+{
+	char text[128];
+
+	for (; row && row->name; row++) {
+		(void)snprintf(text, sizeof(text), "--%s", row->name);
+		offer(file, begun, text);
+	}
+}
+
+static void offer_choices(FILE *file, const char *begun, const struct option_row *row)
+{
+	const char *choice = row->choices;
+	char text[64];
+
+	while (choice) {
+		size_t bytes = strcspn(choice, "|");
+
+		(void)snprintf(text, sizeof(text), "%.*s", (int)bytes, choice);
+		offer(file, begun, text);
+		choice = choice[bytes] ? choice + bytes + 1 : NULL;
+	}
+}
+
+/* The first word of a command, or the second behind a noun; each noun once. */
+static void offer_verbs(FILE *file, const char *begun, const char *noun)
+{
+	const char *last = "";
+	const struct verb *verb;
+
+	for (verb = verbs; verb->name; verb++) {
+		if (noun) {
+			if (verb->noun && strcmp(noun, verb->noun) == 0)
+				offer(file, begun, verb->name);
+			continue;
+		}
+		if (!verb->noun) {
+			offer(file, begun, verb->name);
+		} else if (strcmp(verb->noun, last) != 0) {
+			offer(file, begun, verb->noun);
+			last = verb->noun;
+		}
+	}
+}
+
+void help_complete(FILE *file, char *const *words)
+{
+	const struct verb *verb;
+	const struct option_row *row = NULL;
+	struct option_rows rows;
+	size_t count = 0, used;
+
+	while (words[count])
+		count++;
+	if (count == 0)
+		return;
+	verb = verb_find(words, &used);
+	if (count <= used || !verb) {
+		if (count == 1)
+			offer_verbs(file, words[0], NULL);
+		else if (count == 2)
+			offer_verbs(file, words[1], words[0]);
+		return;
+	}
+	rows = verb_option_rows(verb);
+	if (strncmp(words[count - 2], "--", 2) == 0)
+		row = option_row_find(&rows, words[count - 2] + 2, strlen(words[count - 2]) - 2);
+	if (row && row->kind != OPTION_FLAG) {
+		offer_choices(file, words[count - 1], row);
+	} else if (words[count - 1][0] == '-') {
+		offer_options(file, words[count - 1], rows.rows);
+		offer_options(file, words[count - 1], rows.more_rows);
+	} else if (verb->completion) {
+		(void)fprintf(file, "@%s\n", verb->completion);
+	}
+}

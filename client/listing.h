@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FOREBAY_CLIENT_LISTING_H
+#define FOREBAY_CLIENT_LISTING_H
+
+/*
+ * What most verbs do: call a method, and show its answers. With --json each answer's
+ * parameters are one line as the daemon wrote them.
+ */
+
+#include "client/verbs.h"
+
+struct args;
+struct cJSON;
+struct forebay_reply;
+struct print_column;
+
+/* A method that answers once for each object, as a table. Empties the writer. */
+enum verb_status listing_table(struct verb_call *call, const char *method, struct args *args,
+			       const struct print_column *columns);
+
+/* A method that answers once, as a description. Empties the writer. */
+enum verb_status listing_show(struct verb_call *call, const char *method, struct args *args);
+
+/*
+ * A method that answers once, and of it the text of one field alone ("buffer.id"); with field
+ * NULL nothing is shown.
+ */
+enum verb_status listing_field(struct verb_call *call, const char *method, struct args *args,
+			       const char *field);
+
+/* The call alone; ret_reply may be NULL. A failure has been reported. Empties the writer. */
+enum verb_status listing_call(struct verb_call *call, const char *method, struct args *args,
+			      struct forebay_reply *ret_reply);
+
+/* {"id":ID} with the verb's first argument, which most methods want. */
+void listing_begin_id(struct verb_call *call, struct args *ret_args);
+
+#endif

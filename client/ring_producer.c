@@ -1,0 +1,323 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "client/ring_producer.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "proto/ring.h"
+
+/*
+ * The tail and the state stand in lines that the daemon writes, so they are looked at as
+ * seldom as the protocol allows: the tail only when the copy of it says that there is no room
+ * or that the high mark is reached. An old tail can only make the length look larger.
+ */
+
+static uint64_t load(const struct forebay_ring_word *word)
+{
+	return __atomic_load_n(&word->value, __ATOMIC_ACQUIRE);
+}
+
+static void store(struct forebay_ring_word *word, uint64_t value)
+{
+	__atomic_store_n(&word->value, value, __ATOMIC_RELEASE);
+}
+
+static void full_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+static uint64_t min_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static bool is_known(const struct forebay_ring_header *header)
+{
+	uint64_t ring_bytes = header->ring_bytes;
+
+	return header->magic == FOREBAY_RING_MAGIC && header->version == FOREBAY_RING_VERSION &&
+	       header->header_bytes == FOREBAY_RING_HEADER_BYTES &&
+	       ring_bytes >= FOREBAY_RING_BYTES_MINIMUM &&
+	       ring_bytes <= FOREBAY_RING_BYTES_MAXIMUM && (ring_bytes & (ring_bytes - 1)) == 0 &&
+	       header->phase < ring_bytes && header->high_water_mark <= ring_bytes;
+}
+
+/* The header page and the data, then the data again right behind it, in one range of addresses. */
+static int map_twice(int memory_fd, size_t ring_bytes, unsigned char **ret_base)
+{
+	const size_t whole_bytes = FOREBAY_RING_HEADER_BYTES + 2 * ring_bytes;
+	const int protection = PROT_READ | PROT_WRITE;
+	unsigned char *base, *again;
+
+	base = mmap(NULL, whole_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
+		    0);
+	if (base == MAP_FAILED)
+		return -errno;
+	again = base + FOREBAY_RING_HEADER_BYTES + ring_bytes;
+	if (mmap(base, FOREBAY_RING_HEADER_BYTES + ring_bytes, protection, MAP_SHARED | MAP_FIXED,
+		 memory_fd, 0) == MAP_FAILED ||
+	    mmap(again, ring_bytes, protection, MAP_SHARED | MAP_FIXED, memory_fd,
+		 FOREBAY_RING_HEADER_BYTES) == MAP_FAILED) {
+		int error = -errno;
+
+		(void)munmap(base, whole_bytes);
+		return error;
+	}
+	*ret_base = base;
+	return 0;
+}
+
+int ring_producer_map(struct ring_producer *producer, int memory_fd, int signal_fd)
+{
+	struct forebay_ring_header *header;
+	unsigned char *base = NULL;
+	struct stat status;
+	uint64_t ring_bytes;
+	int r;
+
+	if (fstat(memory_fd, &status))
+		return -errno;
+	if (status.st_size < FOREBAY_RING_HEADER_BYTES)
+		return -EPROTO;
+	ring_bytes = (uint64_t)status.st_size - FOREBAY_RING_HEADER_BYTES;
+	if (ring_bytes < FOREBAY_RING_BYTES_MINIMUM || ring_bytes > FOREBAY_RING_BYTES_MAXIMUM)
+		return -EPROTO;
+
+	r = map_twice(memory_fd, ring_bytes, &base);
+	if (r)
+		return r;
+	header = (struct forebay_ring_header *)base;
+	*producer = (struct ring_producer){
+		.header = header,
+		.data = base + FOREBAY_RING_HEADER_BYTES,
+		.signal_fd = -1,
+		.ring_bytes = ring_bytes,
+		.phase = header->phase,
+		.high_water_mark = header->high_water_mark,
+		.low_water_mark = header->low_water_mark,
+		.head = load(&header->head),
+		.tail = load(&header->tail),
+		.need = load(&header->need),
+		.ended = load(&header->ended) != 0,
+	};
+	if (!is_known(header) || header->ring_bytes != ring_bytes ||
+	    producer->head - producer->tail > ring_bytes) {
+		ring_producer_unmap(producer);
+		return -EPROTO;
+	}
+	producer->signal_fd = signal_fd;
+	return 0;
+}
+
+void ring_producer_unmap(struct ring_producer *producer)
+{
+	if (producer->signal_fd >= 0)
+		(void)close(producer->signal_fd);
+	producer->signal_fd = -1;
+	if (producer->header)
+		(void)munmap(producer->header,
+			     FOREBAY_RING_HEADER_BYTES + 2 * (size_t)producer->ring_bytes);
+	producer->header = NULL;
+}
+
+/* One byte on the signal. If its buffer is full the daemon has bytes to read already. */
+static void ring_bell(struct ring_producer *producer)
+{
+	ssize_t n;
+
+	do {
+		n = send(producer->signal_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno != EAGAIN)
+		producer->lost = true;
+}
+
+static void wake_sleeper(struct ring_producer *producer)
+{
+	full_fence();
+	if (load(&producer->header->sleeping) == 1)
+		ring_bell(producer);
+}
+
+static uint64_t look_at_tail(struct ring_producer *producer)
+{
+	producer->tail = load(&producer->header->tail);
+	return producer->head - producer->tail;
+}
+
+static bool may_go_on(struct ring_producer *producer)
+{
+	return look_at_tail(producer) <=
+	       min_u64(producer->low_water_mark, producer->ring_bytes - producer->wanted);
+}
+
+/* "Told to stop", steps 1 and 2. True: the producer must wait. */
+static bool tell_to_stop(struct ring_producer *producer, uint64_t wanted)
+{
+	producer->wanted = wanted;
+	producer->need++;
+	store(&producer->header->wanted, wanted);
+	store(&producer->header->need, producer->need);
+	wake_sleeper(producer);
+	producer->waiting = !may_go_on(producer);
+	return producer->waiting;
+}
+
+uint64_t ring_producer_state(const struct ring_producer *producer)
+{
+	return load(&producer->header->state);
+}
+
+int ring_producer_check(const struct ring_producer *producer)
+{
+	if (producer->aborted)
+		return -ECANCELED;
+	switch (ring_producer_state(producer)) {
+	case FOREBAY_RING_OPEN:
+	case FOREBAY_RING_PAUSED:
+		if (producer->ended)
+			return -EPIPE;
+		return producer->lost ? -ECONNRESET : 0;
+	case FOREBAY_RING_ENDING:
+	case FOREBAY_RING_FINISHED:
+		return -EPIPE;
+	case FOREBAY_RING_ABORTED:
+		return -ECANCELED;
+	case FOREBAY_RING_FAILED:
+		return -EIO;
+	default:
+		return -EPROTO;
+	}
+}
+
+/* Steps 1 to 3 of a write: 0 when there is room for it. */
+static int make_room(struct ring_producer *producer, uint64_t bytes)
+{
+	int r;
+
+	if (bytes > producer->ring_bytes)
+		return -EMSGSIZE;
+	r = ring_producer_check(producer);
+	if (r)
+		return r;
+	if (producer->ring_bytes - (producer->head - producer->tail) >= bytes)
+		return 0;
+	if (look_at_tail(producer) > producer->ring_bytes)
+		return -EPROTO;
+	if (producer->ring_bytes - (producer->head - producer->tail) >= bytes)
+		return 0;
+	return tell_to_stop(producer, bytes) ? -EAGAIN : 0;
+}
+
+static unsigned char *place_of_head(const struct ring_producer *producer)
+{
+	return producer->data +
+	       forebay_ring_data_offset(producer->head, producer->phase, producer->ring_bytes) -
+	       FOREBAY_RING_HEADER_BYTES;
+}
+
+/* Steps 4 to 6: the bytes stand in the ring already. */
+static int publish(struct ring_producer *producer, uint64_t bytes)
+{
+	producer->reserved_bytes = 0;
+	if (bytes > 0) {
+		producer->head += bytes;
+		store(&producer->header->head, producer->head);
+		wake_sleeper(producer);
+	}
+	if (producer->head - producer->tail < producer->high_water_mark)
+		return 1;
+	if (look_at_tail(producer) < producer->high_water_mark)
+		return 1;
+	return tell_to_stop(producer, 0) ? 0 : 1;
+}
+
+int ring_producer_write(struct ring_producer *producer, const void *data, uint64_t bytes)
+{
+	int r;
+
+	r = make_room(producer, bytes);
+	if (r)
+		return r;
+	if (bytes > 0)
+		memcpy(place_of_head(producer), data, bytes);
+	return publish(producer, bytes);
+}
+
+int ring_producer_reserve(struct ring_producer *producer, uint64_t minimum_bytes, void **ret_space,
+			  uint64_t *ret_bytes)
+{
+	int r;
+
+	if (minimum_bytes == 0)
+		return -EINVAL;
+	r = make_room(producer, minimum_bytes);
+	if (r)
+		return r;
+	producer->reserved_bytes = producer->ring_bytes - (producer->head - producer->tail);
+	*ret_space = place_of_head(producer);
+	*ret_bytes = producer->reserved_bytes;
+	return 0;
+}
+
+int ring_producer_commit(struct ring_producer *producer, uint64_t bytes)
+{
+	int r;
+
+	if (bytes > producer->reserved_bytes)
+		return -EINVAL;
+	r = ring_producer_check(producer);
+	if (r)
+		return r;
+	return publish(producer, bytes);
+}
+
+int ring_producer_end(struct ring_producer *producer)
+{
+	if (producer->ended)
+		return -EALREADY;
+	producer->ended = true;
+	producer->waiting = false;
+	store(&producer->header->ended, 1);
+	full_fence();
+	ring_bell(producer);
+	return producer->lost ? -ECONNRESET : 0;
+}
+
+void ring_producer_read_signal(struct ring_producer *producer)
+{
+	char bytes[256];
+	ssize_t n;
+
+	do {
+		n = recv(producer->signal_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	} while (n > 0 || (n < 0 && errno == EINTR));
+	if (n == 0 || errno != EAGAIN)
+		producer->lost = true;
+}
+
+bool ring_producer_take_drain(struct ring_producer *producer)
+{
+	if (!producer->waiting || !may_go_on(producer))
+		return false;
+	producer->waiting = false;
+	producer->drains++;
+	return true;
+}
+
+uint64_t ring_producer_done_bytes(const struct ring_producer *producer)
+{
+	return load(&producer->header->tail);
+}
+
+uint64_t ring_producer_synced_bytes(const struct ring_producer *producer)
+{
+	return load(&producer->header->progress);
+}

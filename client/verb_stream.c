@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "client/verbs.h"
+
+#include "client/forebay.h"
+#include "client/listing.h"
+#include "client/print.h"
+#include "client/report.h"
+#include "proto/args.h"
+#include "proto/units.h"
+
+enum verb_status verb_stream_list(struct verb_call *call)
+{
+	static const struct print_column columns[] = {
+		{ "ID", "id", PRINT_TEXT },
+		{ "STATE", "runtime.state", PRINT_TEXT },
+		{ "ACK", "context.ack", PRINT_TEXT },
+		{ "ACCEPTED", "runtime.bytesAccepted", PRINT_SIZE },
+		{ "SYNCED", "runtime.bytesSynced", PRINT_SIZE },
+		{ "LENGTH", "runtime.writableLength", PRINT_SIZE },
+		{ "DRAINS", "runtime.drains", PRINT_NUMBER },
+		{ "BLOCKED", "runtime.blockedUSec", PRINT_SPAN },
+		{ "UID", "runtime.ownerUid", PRINT_NUMBER },
+		{ "PATH", "runtime.path", PRINT_TEXT },
+		{ 0 },
+	};
+	struct args args;
+
+	args_init(&args);
+	return listing_table(call, "io.forebay.stream.List", &args, columns);
+}
+
+enum verb_status verb_stream_show(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_show(call, "io.forebay.stream.Describe", &args);
+}
+
+enum verb_status verb_stream_pause(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_field(call, "io.forebay.stream.Pause", &args, NULL);
+}
+
+enum verb_status verb_stream_resume(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_field(call, "io.forebay.stream.Resume", &args, NULL);
+}
+
+enum verb_status verb_stream_abort(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	args_add_optional_string(&args, "reason", options_text(&call->options, "reason"));
+	return listing_field(call, "io.forebay.stream.Abort", &args, NULL);
+}
+
+enum verb_status verb_stream_set_rate(struct verb_call *call)
+{
+	struct args args;
+	uint64_t rate;
+
+	if (units_parse_size(call->options.arguments[1], &rate) || rate > INT64_MAX)
+		return report_usage("\"%s\" is no size", call->options.arguments[1]);
+	listing_begin_id(call, &args);
+	args_add_int(&args, "rateBytesPerSecond", (int64_t)rate);
+	return listing_field(call, "io.forebay.stream.SetRate", &args, NULL);
+}
+
+enum verb_status verb_stream_wait(struct verb_call *call)
+{
+	const char *level = options_text(&call->options, "level");
+	struct args args;
+
+	/* The daemon keeps the time: for ever, unless it was told otherwise. */
+	forebay_set_timeout(call->connection, FOREBAY_FOREVER);
+	listing_begin_id(call, &args);
+	args_add_string(&args, "level", level ? level : "finish");
+	args_add_int(&args, "timeoutUSec", options_number(&call->options, "timeout", 0));
+	return listing_field(call, "io.forebay.stream.Wait", &args, "runtime.path");
+}
