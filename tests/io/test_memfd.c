@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/io/memfd.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tests/io/io_test.h"
+
+#define SIZE 65536
+
+START_TEST(one_is_allocated_private_and_sealed)
+{
+	struct stat facts;
+	int fd;
+
+	ck_assert_int_eq(memfd_make("test", SIZE, 0, &fd), 0);
+	ck_assert_int_eq(fstat(fd, &facts), 0);
+	ck_assert_int_eq(facts.st_size, SIZE);
+	ck_assert_int_eq(facts.st_blocks * 512, SIZE);
+	ck_assert_int_eq(facts.st_mode & 0777, 0600);
+	ck_assert_int_eq(fcntl(fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+	ck_assert_int_lt(ftruncate(fd, SIZE / 2), 0);
+	ck_assert_int_eq(errno, EPERM);
+	ck_assert_int_lt(ftruncate(fd, SIZE * 2), 0);
+	ck_assert_int_lt(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE), 0);
+	ck_assert(memfd_cannot_shrink(fd));
+	ck_assert_int_eq(memfd_check(fd, SIZE), 0);
+	ck_assert_int_eq(memfd_check(fd, SIZE + 1), MEMFD_E_FOREIGN);
+	close(fd);
+}
+END_TEST
+
+START_TEST(foreign_files_are_told_apart)
+{
+	char *folder = make_folder();
+	int plain_fd = open(in_folder(folder, "x"), O_RDWR | O_CREAT, 0600);
+	int shm_fd = open("/dev/shm", O_TMPFILE | O_RDWR, 0600);
+	int fd = memfd_create("foreign", MFD_ALLOW_SEALING);
+
+	ck_assert(!memfd_cannot_shrink(plain_fd));
+	ck_assert_int_eq(memfd_check(plain_fd, 0), MEMFD_E_FOREIGN);
+	/* A file of tmpfs has seals to tell, and none that helps. */
+	if (shm_fd >= 0)
+		ck_assert(!memfd_cannot_shrink(shm_fd));
+	ck_assert(!memfd_cannot_shrink(fd));
+	ck_assert_int_eq(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK), 0);
+	ck_assert(memfd_cannot_shrink(fd));
+	ck_assert_int_eq(memfd_check(fd, 0), MEMFD_E_FOREIGN);
+	ck_assert_int_eq(memfd_check(-1, 0), MEMFD_E_FOREIGN);
+	close(fd);
+	close(shm_fd);
+	close(plain_fd);
+	remove_folder(folder);
+}
+END_TEST
+
+START_TEST(an_unsealed_one_grows)
+{
+	struct stat facts;
+	int fd;
+
+	ck_assert_int_eq(memfd_make("test", 0, MEMFD_UNSEALED, &fd), 0);
+	ck_assert_int_eq(memfd_grow(fd, SIZE), 0);
+	ck_assert_int_eq(memfd_grow(fd, 1), 0);
+	ck_assert_int_eq(fstat(fd, &facts), 0);
+	ck_assert_int_eq(facts.st_size, SIZE);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_size_that_cannot_be_is_refused_without_a_descriptor_left)
+{
+	unsigned int before = count_fds();
+	int fd = -7;
+
+	ck_assert_int_lt(memfd_make("test", UINT64_MAX, 0, &fd), 0);
+	ck_assert_int_eq(fd, -7);
+	ck_assert_uint_eq(count_fds(), before);
+}
+END_TEST
+
+START_TEST(a_ring_has_no_seam)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	unsigned char bytes[1000];
+	struct mapping ring, plain;
+	int fd;
+
+	ck_assert_int_eq(memfd_make("test", page + SIZE, 0, &fd), 0);
+	ck_assert_int_eq(memfd_map_twice(fd, page, SIZE, &ring), 0);
+	ck_assert_int_eq(memfd_map(fd, page + SIZE, MEMFD_MAP_POPULATE, &plain), 0);
+	ck_assert_uint_eq(ring.length, page + 2 * SIZE);
+	fill_pattern(bytes, sizeof(bytes), 9);
+	memcpy(ring.bytes + page + SIZE - 400, bytes, sizeof(bytes));
+	ck_assert_mem_eq(plain.bytes + page + SIZE - 400, bytes, 400);
+	ck_assert_mem_eq(plain.bytes + page, bytes + 400, 600);
+	ring.bytes[0] = 0x55;
+	ck_assert_uint_eq(plain.bytes[0], 0x55);
+	memfd_unmap(&ring);
+	memfd_unmap(&plain);
+	memfd_unmap(&plain);
+	ck_assert_ptr_null(plain.bytes);
+	ck_assert_int_eq(memfd_map_twice(fd, page, 0, &ring), -EINVAL);
+	ck_assert_int_lt(memfd_map_twice(fd, page + 1, SIZE, &ring), 0);
+	close(fd);
+}
+END_TEST
+
+START_TEST(a_read_only_descriptor_can_neither_write_nor_map_for_writing)
+{
+	struct mapping mapping;
+	int fd, read_fd;
+
+	ck_assert_int_eq(memfd_make("test", SIZE, 0, &fd), 0);
+	ck_assert_int_eq(memfd_reopen_read_only(fd, &read_fd), 0);
+	ck_assert_int_lt(write(read_fd, "x", 1), 0);
+	ck_assert_int_eq(memfd_map(read_fd, SIZE, 0, &mapping), -EACCES);
+	ck_assert_int_eq(memfd_map(read_fd, SIZE, MEMFD_MAP_READ_ONLY, &mapping), 0);
+	ck_assert_int_eq(pwrite(fd, "y", 1, 5), 1);
+	ck_assert_uint_eq(mapping.bytes[5], 'y');
+	memfd_unmap(&mapping);
+	close(read_fd);
+	close(fd);
+}
+END_TEST
+
+int main(void)
+{
+	TCase *all = tcase_create("memfd");
+
+	tcase_add_test(all, one_is_allocated_private_and_sealed);
+	tcase_add_test(all, foreign_files_are_told_apart);
+	tcase_add_test(all, an_unsealed_one_grows);
+	tcase_add_test(all, a_size_that_cannot_be_is_refused_without_a_descriptor_left);
+	tcase_add_test(all, a_ring_has_no_seam);
+	tcase_add_test(all, a_read_only_descriptor_can_neither_write_nor_map_for_writing);
+	return run_case(all, "memfd", 20);
+}

@@ -1,0 +1,92 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""For hung_disk.sh: 20 streams to a disk that is stopped for two seconds meanwhile.
+
+	hung_disk_load.py ENGINE DIRECTORY BLK_SH
+"""
+
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from harness import (DAEMON, KIB, STREAM, Daemon, random_bytes, wait_until)  # noqa: E402
+
+STREAMS = 20
+LOOP_LIMIT_USEC = 20_000
+
+
+def produce(daemon, number, go_on, failures):
+    content = random_bytes(64 * KIB, number)
+    try:
+        with daemon.client() as client:
+            ack = ("written", "synced", "published")[number % 3]
+            stream = client.open_stream(f"stream{number}", ack=ack, ring_bytes=256 * KIB,
+                                        highWaterMark=128 * KIB)
+            written = 0
+            while go_on.is_set():
+                stream.ring.write_all(content)
+                written += len(content)
+                time.sleep(0.01)         # 20 times this is enough for any disk
+            stream.ring.end()
+            stream.wait("finish")
+            got = daemon.file(f"stream{number}").read_bytes()
+            if got != content * (written // len(content)):
+                failures.append(f"stream{number} is not what was written")
+            stream.ring.close()
+    except BaseException as error:
+        failures.append(f"stream{number}: {type(error).__name__} {error}")
+
+
+def main():
+    engine, directory, blk = sys.argv[1:]
+    failures, go_on = [], threading.Event()
+    go_on.set()
+    with Daemon(engine=engine, store=f"{directory}/store-{engine}") as daemon:
+        # The loop's thread alone: what is measured is how long the disk keeps it, not how long
+        # other programs keep the processor.
+        os.setpriority(os.PRIO_PROCESS, daemon.pid, -15)
+        with daemon.client() as client:
+            threads = [threading.Thread(target=produce, args=(daemon, number, go_on, failures))
+                       for number in range(STREAMS)]
+            for thread in threads:
+                thread.start()
+
+            def accepted():
+                return [reply["runtime"]["bytesAccepted"] for reply in client.more(STREAM + "List")
+                        if reply.get("id")]
+            wait_until(lambda: len(accepted()) == STREAMS and min(accepted()) > 0, "all write")
+            client.call(DAEMON + "Describe")        # the longest is counted from here on
+            subprocess.run(["bash", blk, "stop"], check=True)
+            longest, started = 0, time.monotonic()
+            blocked = 0
+            try:
+                while time.monotonic() - started < 2:
+                    before = time.monotonic()
+                    client.call(DAEMON + "Ping")
+                    longest = max(longest, time.monotonic() - before)
+                    time.sleep(0.005)
+                blocked = max(reply["runtime"]["blockedUSec"]
+                              for reply in client.more(STREAM + "List") if reply.get("id"))
+            finally:
+                subprocess.run(["bash", blk, "cont"], check=True)
+            loop_usec = client.call(DAEMON + "Describe")["loopLongestUSec"]
+            go_on.clear()
+            for thread in threads:
+                thread.join()
+            print(f"{engine}: loop at most {loop_usec} us away, slowest ping "
+                  f"{longest * 1000:.1f} ms, longest blocked producer {blocked} us")
+            if loop_usec >= LOOP_LIMIT_USEC and not daemon.is_sanitized():
+                failures.append(f"the loop was away for {loop_usec} us")
+            if blocked < 500_000:
+                failures.append("nobody was held back: the disk did not hang")
+    for failure in failures:
+        print(failure)
+    sys.exit(bool(failures))
+
+
+main()

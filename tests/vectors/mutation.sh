@@ -1,0 +1,174 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# Breaks the drain contract in one line at a time and demands that the tests see it: the Node
+# vectors for what Node has too, the unit tests for what is the daemon's own (low-water mark,
+# wanted drains, growing, holding, several sink calls). A mutation that changes nothing, that
+# does not compile, or that no test sees is a failure.
+#
+# A line is: who must see it (vectors or unit), the file, the sed expression.
+
+set -u
+
+source_dir=${FOREBAY_SOURCE_DIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+build_dir=${FOREBAY_BUILD_DIR:-.}
+work=$(mktemp -d "${TMPDIR:-/tmp}/mutation.XXXXXX") || exit 99
+trap 'rm -rf "$work"' EXIT
+
+read -r -a cc <<<"${CC:-cc}"
+flags=(-std=gnu17 -O0 -I"$build_dir" -I"$source_dir")
+parts=(flow flow_steps)
+vectors=$source_dir/tests/vectors/writable_trace.json
+read -r -a check_libs <<<"$(pkg-config --libs check)"
+
+mutations() {
+	cat <<'LIST'
+vectors flow_steps s/return flow->need && flow->length <= mark;/return flow->length <= mark;/
+vectors flow_steps s/return flow->need && flow->length <= mark;/return flow->need \&\& flow->length <= mark + 1;/
+vectors flow_steps s/return flow->need && flow->length <= mark;/return flow->need \&\& flow->length < flow->config.high_water_mark;/
+vectors flow_steps s/flow_is_drained(flow) && !flow->ended && /flow_is_drained(flow) \&\& /
+vectors flow_steps s/&flow->queue) && flow->corked == 0 &&/\&flow->queue) \&\&/
+vectors flow_steps s/flow->sinks_count < flow->config.sinks/flow->sinks_count <= flow->config.sinks/
+vectors flow_steps s/(flow->phase == FLOW_OPEN || flow->phase == FLOW_ENDING)/flow->phase == FLOW_OPEN/
+vectors flow_steps s/(flow->phase == FLOW_OPEN || flow->phase == FLOW_ENDING)/flow->phase != FLOW_DESTROYED/
+vectors flow_steps s/int error = flow->error ? flow->error : FLOW_ERROR_DESTROYED;/int error = FLOW_ERROR_DESTROYED;/
+vectors flow_steps s/flow->length -= write_of(link)->bytes;/(void)0;/
+vectors flow_steps s/flow_push(flow, &flow->deferred, FLOW_STEP_FAIL_REST);/flow_fail_rest(flow);/
+vectors flow_steps s/flow_push(flow, &flow->now, FLOW_STEP_RELEASE);/flow_push(flow, \&flow->deferred, FLOW_STEP_RELEASE);/
+vectors flow_steps s/if (flow->pending > 0)/if (flow->pending > 1)/
+vectors flow_steps s/flow_push(flow, &flow->deferred, FLOW_STEP_FINISH);/flow_finish(flow);/
+vectors flow_steps s/flow_answer_ends(flow, FLOW_ERROR_NONE);/(void)0;/
+vectors flow_steps s/flow->need = false;/(void)0;/
+vectors flow_steps s/list_prepend(&flow->now, &write->step.link);/list_append(\&flow->now, \&write->step.link);/
+vectors flow_steps s/if (write->accepted)/if (!write->accepted)/
+vectors flow_steps s/if (flow->opening)/if (false)/
+vectors flow_steps s/flow->ended ? FLOW_ENDING : FLOW_OPEN/FLOW_OPEN/
+vectors flow_steps s/if (flow->error_said || !error)/if (!error)/
+vectors flow_steps s/return flow->config.announce_close;/return true;/
+vectors flow_steps s/if (flow->config.release)/if (!flow->config.release)/
+vectors flow s/flow->queued -= sink->count;/flow->queued = 0;/
+vectors flow s/link && sink->count < flow->config.sink_writes &&/link \&\&/
+vectors flow s/flow->length -= sink->bytes;/(void)0;/
+vectors flow s/} else if (in_call || flow->groups_deferred > 0) {/} else if (false) {/
+vectors flow s/bool decide = !error;/bool decide = false;/
+vectors flow s/flow->ended = true;/(void)0;/
+vectors flow s/if (!flow->error && !flow->ended) {/if (!flow->ended) {/
+vectors flow s/flow->end_error = FLOW_ERROR_ALREADY_FINISHED;/flow->end_error = FLOW_ERROR_DESTROYED;/
+vectors flow s/if (waiter->error || flow->finished)/if (flow->finished)/
+vectors flow s/^\tflow->corked = 0;/\t(void)0;/
+vectors flow s/flow_answer_ends(flow, error);/(void)0;/
+vectors flow s/return FLOW_ERROR_WRITE_AFTER_END;/return FLOW_ERROR_DESTROYED;/
+vectors flow s/flow->length < flow->config.high_water_mark || flow->length == 0;/flow->length <= flow->config.high_water_mark;/
+vectors flow s/flow->length < flow->config.high_water_mark || flow->length == 0;/flow->length < flow->config.high_water_mark;/
+vectors flow s/return room && flow_is_writable(flow);/return room;/
+vectors flow s/if (flow->judging && !room)/if (false)/
+vectors flow s/if (flow->corked > 0)/if (flow->corked > 1)/
+vectors flow s/return flow->need && !flow->ended && !flow_is_destroyed(flow);/return flow->need;/
+vectors flow s/return !flow->ended && !flow_is_destroyed(flow) && !flow->error;/return !flow->ended \&\& !flow->error;/
+unit flow_steps s/uint64_t mark = flow->config.low_water_mark;/uint64_t mark = 0;/
+unit flow_steps s/return flow->need && flow->length <= mark;/return flow->need \&\& flow->length < mark;/
+unit flow_steps s/if (flow->drain_limit < mark)/if (false)/
+unit flow_steps s/flow->drain_limit = UINT64_MAX;/(void)0;/
+unit flow_steps s/!flow->held/true/
+unit flow_steps s/!flow->sink_stopped &&/true \&\&/
+unit flow_steps s/if (flow->sinks_count == 0 && flow->sink_failed) {/if (flow->sink_failed) {/
+unit flow_steps s/if (flow->sinks_count == 0 && (flow->sink_failed/if ((flow->sink_failed/
+unit flow_steps s/flow->release_due = true;/flow_push(flow, \&flow->now, FLOW_STEP_RELEASE);/
+unit flow s/while (flow->sinks_count > 0 && flow->sinks\[flow->sinks_first\].done)/while (flow->sinks_count > 0)/
+unit flow s/flow->sinks_first = (flow->sinks_first + 1) % FLOW_SINKS_MAX;/(void)0;/
+unit flow s/int error = sink->error ? sink->error : flow->sink_error;/int error = sink->error;/
+unit flow s/sink->bytes <= flow->config.sink_bytes &&/true \&\&/
+unit flow s/write_of(link)->bytes <= flow->config.sink_bytes - sink->bytes/true/
+unit flow s/if (error && !(in_call && flow->config.sinks == 1))/if (error \&\& !in_call)/
+unit flow s/flow->wanted = flow_drain_due(flow);/flow->wanted = false;/
+unit flow s/if (!flow_drain_due(flow))/if (false)/
+unit flow s/flow->drain_limit = limit;/(void)0;/
+unit flow s/flow->drain_limit = UINT64_MAX;/(void)0;/
+unit flow s/if (bytes > room)/if (false)/
+unit flow s/if (write->bytes >= flow->config.sink_bytes)/if (false)/
+unit flow s/if (!link || flow_refusal(flow))/if (!link)/
+unit flow s/flow->length += bytes;/(void)0;/
+unit flow s/flow->held = held;/flow->held = true;/
+unit flow s/in_call || flow->groups_deferred > 0/in_call/
+unit flow s/flow->groups_deferred--;/(void)0;/
+unit flow_steps s/if (!flow->final_asked && flow->config.final) {/if (flow->config.final) {/
+unit flow s/if (error && !flow->error)/if (error)/
+unit flow s/else if (!flow_can_pump(flow))/else if (true)/
+unit flow s/flow->terminal_error = error;/(void)0;/
+LIST
+}
+
+fail() {
+	echo "mutation: $*" >&2
+	exit 1
+}
+
+compile() {
+	"${cc[@]}" "${flags[@]}" "$@" >>"$work/log" 2>&1
+}
+
+# The flow as it stands, and the programs around it, once.
+for part in "${parts[@]}"; do
+	compile -c "$source_dir/daemon/core/$part.c" -o "$work/$part.o" || fail "$part.c"
+done
+programs=(vectors/replay vectors/replay_writable vectors/replay_writable_run
+	vectors/replay_writable_touch support/flow_bench unit/test_flow unit/test_flow_end)
+for program in "${programs[@]}"; do
+	compile -c "$source_dir/tests/$program.c" -o "$work/$(basename "$program").o" || {
+		cat "$work/log"
+		fail "$program.c"
+	}
+done
+
+# link_and_run PROGRAM OBJECT...: what the tests say about these objects of the flow. A mutant
+# may loop or eat memory; that is seen too.
+link_and_run() {
+	case $1 in
+	vectors)
+		"${cc[@]}" "$work"/replay*.o "${@:2}" -lcjson -lcrypto -o "$work/replay" || return 99
+		(ulimit -v 2000000 && timeout 5 "$work/replay" writable_trace "$vectors")
+		;;
+	unit)
+		for test in test_flow test_flow_end; do
+			"${cc[@]}" "$work/$test.o" "$work/flow_bench.o" "${@:2}" \
+				"${check_libs[@]}" -o "$work/$test" || return 99
+			(ulimit -v 2000000 && CK_DEFAULT_TIMEOUT=2 timeout 20 "$work/$test") ||
+				return 1
+		done
+		;;
+	esac
+}
+
+for who in vectors unit; do
+	link_and_run $who "$work/flow.o" "$work/flow_steps.o" >"$work/out" 2>&1 || {
+		tail -n 5 "$work/out" "$work/log"
+		fail "the $who tests fail as it stands"
+	}
+done
+
+killed=0 missed=0
+while read -r who part expression; do
+	sed "$expression" "$source_dir/daemon/core/$part.c" >"$work/mutant.c"
+	cmp -s "$source_dir/daemon/core/$part.c" "$work/mutant.c" &&
+		fail "changes nothing: $part $expression"
+	compile -c "$work/mutant.c" -o "$work/mutant.o" || {
+		tail -n 5 "$work/log"
+		fail "does not compile: $part $expression"
+	}
+	objects=("$work/mutant.o")
+	for other in "${parts[@]}"; do
+		[ "$other" = "$part" ] || objects+=("$work/$other.o")
+	done
+	link_and_run "$who" "${objects[@]}" >"$work/out" 2>&1
+	case $? in
+	0)
+		echo "NOT SEEN by $who: $part $expression"
+		missed=$((missed + 1))
+		;;
+	99) fail "does not link: $part $expression" ;;
+	*) killed=$((killed + 1)) ;;
+	esac
+done < <(mutations)
+
+echo "$killed mutants killed, $missed missed"
+[ "$missed" -eq 0 ] && [ "$killed" -ge 25 ]
