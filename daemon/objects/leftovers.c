@@ -16,6 +16,7 @@
 #include "daemon/core/stream_options.h"
 #include "daemon/io/catalogue.h"
 #include "daemon/io/publish.h"
+#include "daemon/io/root.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
 
@@ -55,18 +56,33 @@ static int keep_as_partial(int dir_fd, const struct leftover *leftover)
 	return publish_rename(dir_fd, leftover->temporary_name, name);
 }
 
+/*
+ * The path was free of links when it was written down. It may lie below what a user owns, so
+ * a link that is there now leads where that user wants, and is not followed.
+ */
+static int open_directory(const char *path, int *ret_dir_fd)
+{
+	cleanup_close int root_fd = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const char *reason;
+	int r;
+
+	if (root_fd < 0)
+		return -errno;
+	r = root_open_directory(root_fd, path + strspn(path, "/"), ret_dir_fd, &reason);
+	return r == ROOT_E_REFUSED ? -ELOOP : r;
+}
+
 static int run_leftover(struct errand *errand)
 {
 	struct leftover *leftover = errand->owner;
-	cleanup_close int dir_fd =
-		open(leftover->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_close int dir_fd = -1;
 	struct stat facts;
-	int r;
+	int r = open_directory(leftover->directory, &dir_fd);
 
 	/* Gone with its directory, or never made, or published just before the end. */
 	leftover->outcome = "gone";
-	if (dir_fd < 0)
-		return errno == ENOENT || errno == ENOTDIR ? 0 : -errno;
+	if (r < 0)
+		return r == -ENOENT || r == -ENOTDIR ? 0 : r;
 	if (fstatat(dir_fd, leftover->temporary_name, &facts, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISREG(facts.st_mode))
