@@ -16,7 +16,10 @@
  * `written` (ack written) or `synced` (the other levels) has passed its end.
  *
  *	stream_life.c		the object itself: made, ended, forgotten
- *	stream_open.c		opens the destination
+ *	stream_open.c		Open: checks, order of things, answer
+ *	stream_destination.c	what of it waits for a disk
+ *	stream_write.c		Write, End, Cork, Uncork
+ *	stream_producer.c	Attach, and what follows a hang-up
  *	stream_pump.c		carries out what the flow says; states, timers, events
  *	stream_transfer.c	batches to files: transfers and syncs
  *	stream_outlet.c		batches to pipes and sockets
@@ -143,7 +146,7 @@ struct stream {
 	struct list holder_link; /* holder::streams */
 	struct registry *registry;
 	struct user *user;
-	struct holder *holder; /* the producer's connection; NULL: nobody */
+	struct holder *holder;	/* the producer's connection; NULL: nobody */
 	struct holder *last_of; /* ended, and the last one of that connection */
 	uint64_t id;
 	char id_text[ID_TEXT_BYTES];
@@ -241,10 +244,25 @@ struct stream *stream_free(struct stream *stream);
 /* Lets go of all but what tells how it ended; it may free another stream, not this one. */
 void stream_retire(struct stream *stream);
 
-/* streams.c */
+/* streams.c: what the functions for commands share */
+int stream_refuse_state(const struct stream *stream, struct refusal *refusal);
+/* REFUSED for a stream that is over, or about to be. */
+int must_check stream_refuse_if_over(const struct stream *stream, struct refusal *refusal);
+/* REFUSED where another connection holds the stream. */
+int must_check stream_refuse_if_held(const struct stream *stream, const struct holder *holder,
+				     struct refusal *refusal);
+bool stream_has_ended(const struct stream *stream);
+/* Ends a pause, whoever asked for it. */
+void stream_go_on(struct stream *stream);
+/* What is not written yet is not written. */
+void stream_give_up(struct stream *stream);
+
+/* stream_write.c */
+void stream_lift_corks(struct stream *stream);
+
+/* stream_producer.c */
 /* The producer's connection or signal is gone: onDisconnect, once. */
 void stream_producer_gone(struct stream *stream);
-void stream_lift_corks(struct stream *stream);
 
 /* stream_pump.c; after stream_pump() the stream may be gone */
 void stream_pump(struct stream *stream);

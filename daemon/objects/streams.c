@@ -4,18 +4,13 @@
 #include "daemon/objects/streams.h"
 
 #include <errno.h>
-#include <string.h>
 
 #include "daemon/base/log.h"
 #include "daemon/objects/buffers.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
 
-#define NS_PER_SEC UINT64_C(1000000000)
 #define NS_PER_USEC UINT64_C(1000)
-
-/* A producer that corks and forgets must not keep bytes from the disk for ever. */
-#define CORK_NS NS_PER_SEC
 
 /* ---- looking ---- */
 
@@ -106,7 +101,7 @@ void stream_for_each(struct user *user, bool (*each)(void *data, struct stream *
 
 /* ---- refusing ---- */
 
-static int refuse_state(const struct stream *stream, struct refusal *refusal)
+int stream_refuse_state(const struct stream *stream, struct refusal *refusal)
 {
 	(void)refuse_id(refusal, REFUSAL_WRONG_STATE, stream->id);
 	refusal->first = stream->state;
@@ -114,16 +109,16 @@ static int refuse_state(const struct stream *stream, struct refusal *refusal)
 }
 
 /* A stream that is over, or about to be: why nothing can be done with it any more. */
-static int refuse_if_over(const struct stream *stream, struct refusal *refusal)
+int stream_refuse_if_over(const struct stream *stream, struct refusal *refusal)
 {
 	if (stream->state == STREAM_STATE_FAILED || (stream->stopping && stream->fault.operation))
 		return refuse_failed(refusal, stream->id, &stream->fault);
 	if (stream->stopping || stream_state_is_terminal(stream->state))
-		return refuse_state(stream, refusal);
+		return stream_refuse_state(stream, refusal);
 	return 0;
 }
 
-static int refuse_if_held(const struct stream *stream, const struct holder *holder,
+int stream_refuse_if_held(const struct stream *stream, const struct holder *holder,
 			  struct refusal *refusal)
 {
 	if (stream->holder && stream->holder != holder)
@@ -131,241 +126,22 @@ static int refuse_if_held(const struct stream *stream, const struct holder *hold
 	return 0;
 }
 
-static bool is_ended(const struct stream *stream)
+bool stream_has_ended(const struct stream *stream)
 {
 	return stream->state == STREAM_STATE_FINISHED || stream->state == STREAM_STATE_ENDING ||
 	       (!stream->ended && flow_is_ended(&stream->flow));
-}
-
-/* ---- writing ---- */
-
-static int refuse_full(const struct stream *stream, uint64_t maximum, struct refusal *refusal)
-{
-	(void)refuse_id(refusal, REFUSAL_QUEUE_FULL, stream->id);
-	refusal->first = (int64_t)flow_length(&stream->flow);
-	refusal->second = (int64_t)maximum;
-	return REFUSED;
-}
-
-static int take_inline(struct stream *stream, struct stream_entry *entry,
-		       const struct stream_chunk *chunk, struct refusal *refusal)
-{
-	struct encoding_text text = { .utf8 = chunk->data, .length = strlen(chunk->data) };
-	uint64_t maximum = (uint64_t)stream->options.maximum_length;
-	size_t bytes = encoding_decode(chunk->encoding, text, NULL, 0);
-	unsigned char *address;
-	int r;
-
-	if (stream->inline_bytes > 0 && (bytes > maximum || stream->inline_bytes > maximum - bytes))
-		return refuse_full(stream, maximum, refusal);
-	if (stream->entries > STREAM_INLINE_WRITES_MAX)
-		return refuse_full(stream, STREAM_INLINE_WRITES_MAX, refusal);
-	if (bytes == 0)
-		return 0;
-	r = inline_store_reserve(&stream->inline_store, stream->user, bytes, &entry->block,
-				 &address, refusal);
-	if (r != 0)
-		return r;
-	(void)encoding_decode(chunk->encoding, text, address, bytes);
-	entry->address = address;
-	entry->write.bytes = bytes;
-	stream->inline_bytes += bytes;
-	return 0;
-}
-
-static int take_range(struct stream *stream, struct stream_entry *entry, struct user *user,
-		      const struct stream_chunk *chunk, struct refusal *refusal)
-{
-	struct buffer *buffer;
-	int64_t offset = chunk->offset == OPTION_UNSET ? 0 : chunk->offset;
-	int64_t length = chunk->length;
-	int r;
-
-	if (stream->ranges >= STREAM_RANGES_MAX)
-		return refuse_full(stream, STREAM_RANGES_MAX, refusal);
-	r = buffer_find(user, chunk->buffer, &buffer, refusal);
-	if (r != 0)
-		return r;
-	if (offset < 0 || offset > (int64_t)buffer->length)
-		return refuse_range(refusal, "offset", 0, (int64_t)buffer->length);
-	if (length == OPTION_UNSET)
-		length = (int64_t)buffer->length - offset;
-	if (length < 0 || length > (int64_t)buffer->length - offset)
-		return refuse_range(refusal, "length", 0, (int64_t)buffer->length - offset);
-	r = buffer_pin(buffer, (uint64_t)offset, (uint64_t)length, &entry->address, refusal);
-	if (r != 0)
-		return r;
-	entry->buffer = buffer;
-	entry->write.bytes = (uint64_t)length;
-	stream->ranges++;
-	return 0;
-}
-
-/* Takes the chunk's memory; the entry is then ready for the flow. */
-static int take_chunk(struct stream *stream, struct holder *holder,
-		      const struct stream_chunk *chunk, struct stream_entry **ret_entry,
-		      struct refusal *refusal)
-{
-	struct stream_entry *entry;
-	int r;
-
-	if (stream->ring.bytes > 0)
-		return refuse_text(refusal, REFUSAL_PARAMETER, chunk->data ? "data" : "buffer");
-	if (chunk->data && chunk->buffer)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "buffer");
-	if (chunk->data && chunk->offset != OPTION_UNSET)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "offset");
-	if (chunk->data && chunk->length != OPTION_UNSET)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "length");
-	entry = stream_entry_new(stream);
-	if (!entry)
-		return -ENOMEM;
-	r = chunk->data ? take_inline(stream, entry, chunk, refusal) :
-			  take_range(stream, entry, holder->user, chunk, refusal);
-	if (r != 0) {
-		stream_entry_release(stream, entry);
-		return r;
-	}
-	entry->position = stream->accepted;
-	stream->accepted += entry->write.bytes;
-	stream->registry->counters.bytes_accepted += entry->write.bytes;
-	entry->write.sequence = ++stream->sequence;
-	*ret_entry = entry;
-	return 0;
-}
-
-int stream_write(struct stream *stream, struct holder *holder, const struct stream_chunk *chunk,
-		 struct stream_written *ret_written, struct refusal *refusal)
-{
-	struct stream_entry *entry;
-	int r = refuse_if_held(stream, holder, refusal);
-
-	if (r == 0 && is_ended(stream))
-		r = refuse_id(refusal, REFUSAL_WRITE_AFTER_END, stream->id);
-	if (r == 0)
-		r = refuse_if_over(stream, refusal);
-	if (r == 0 && !chunk->data && !chunk->buffer)
-		r = refuse_text(refusal, REFUSAL_PARAMETER, "data");
-	if (r == 0)
-		r = take_chunk(stream, holder, chunk, &entry, refusal);
-	if (r != 0)
-		return r;
-
-	(void)flow_write(&stream->flow, &entry->write);
-	stream_perform(stream);
-	ret_written->sequence = stream->sequence;
-	ret_written->writable = flow_judge(&stream->flow);
-	ret_written->need_drain = flow_needs_drain(&stream->flow);
-	ret_written->writable_length = flow_length(&stream->flow);
-	stream_note_need(stream, ret_written->need_drain);
-	stream_schedule(stream);
-	return 0;
-}
-
-/* The producer's last words, wherever they are. */
-static void end_ring(struct stream *stream)
-{
-	if (stream->ring.bytes == 0 || stream->ring.closed)
-		return;
-	(void)stream_ring_look(stream);
-	stream->ring.closed = true;
-}
-
-int stream_end(struct stream *stream, struct holder *holder, const struct stream_chunk *chunk,
-	       uint64_t *ret_writable_length, struct refusal *refusal)
-{
-	bool has_chunk = chunk->data || chunk->buffer;
-	struct stream_entry *entry = NULL;
-	int r = refuse_if_held(stream, holder, refusal);
-
-	if (r == 0 && has_chunk && is_ended(stream))
-		r = refuse_id(refusal, REFUSAL_WRITE_AFTER_END, stream->id);
-	if (r == 0 && stream->state != STREAM_STATE_FINISHED)
-		r = refuse_if_over(stream, refusal);
-	if (r == 0 && has_chunk)
-		r = take_chunk(stream, holder, chunk, &entry, refusal);
-	if (r != 0)
-		return r;
-
-	/* To end once more is no mistake: nothing is left to do. */
-	if (!is_ended(stream)) {
-		end_ring(stream);
-		if (entry) {
-			flow_end(&stream->flow, &entry->write, NULL);
-			stream_perform(stream);
-		}
-		/* What was found in the ring may have ended it already, and otherwise. */
-		if (entry || (!stream->stopping && !is_ended(stream)))
-			stream_end_as(stream, STREAM_ENDING_FINISH);
-	}
-	*ret_writable_length = stream->ended ? 0 : flow_length(&stream->flow);
-	return 0;
-}
-
-/* ---- corks ---- */
-
-static int check_cork(struct stream *stream, struct holder *holder, struct refusal *refusal)
-{
-	int r = refuse_if_held(stream, holder, refusal);
-
-	if (r == 0 && is_ended(stream))
-		r = refuse_id(refusal, REFUSAL_WRITE_AFTER_END, stream->id);
-	if (r == 0)
-		r = refuse_if_over(stream, refusal);
-	if (r == 0 && stream->ring.bytes > 0)
-		r = refuse_text(refusal, REFUSAL_PARAMETER, "id");
-	return r;
-}
-
-int stream_cork(struct stream *stream, struct holder *holder, uint32_t *ret_corked,
-		struct refusal *refusal)
-{
-	int r = check_cork(stream, holder, refusal);
-
-	if (r != 0)
-		return r;
-	/* Counted from the first: corks upon corks do not hold bytes back any longer. */
-	if (flow_corked(&stream->flow) == 0)
-		stream_set_due(stream, STREAM_DUE_CORK, stream_now_ns() + CORK_NS);
-	flow_cork(&stream->flow);
-	stream_schedule(stream);
-	*ret_corked = flow_corked(&stream->flow);
-	return 0;
-}
-
-int stream_uncork(struct stream *stream, struct holder *holder, uint32_t *ret_corked,
-		  struct refusal *refusal)
-{
-	int r = check_cork(stream, holder, refusal);
-
-	if (r != 0)
-		return r;
-	flow_uncork(&stream->flow);
-	stream_perform(stream);
-	stream_schedule(stream);
-	*ret_corked = flow_corked(&stream->flow);
-	return 0;
-}
-
-void stream_lift_corks(struct stream *stream)
-{
-	while (flow_corked(&stream->flow) > 0) {
-		flow_uncork(&stream->flow);
-		stream_perform(stream);
-	}
-	stream_schedule(stream);
 }
 
 /* ---- steering ---- */
 
 int stream_pause(struct stream *stream, struct refusal *refusal)
 {
-	int r = refuse_if_over(stream, refusal);
+	int r = stream_refuse_if_over(stream, refusal);
 
 	if (r != 0)
 		return r;
 	if (stream_is_publishing(stream))
-		return refuse_state(stream, refusal);
+		return stream_refuse_state(stream, refusal);
 	stream->pause_asked = true;
 	if (stream->state == STREAM_STATE_PAUSED)
 		return 0;
@@ -376,7 +152,7 @@ int stream_pause(struct stream *stream, struct refusal *refusal)
 	return 0;
 }
 
-static void go_on(struct stream *stream)
+void stream_go_on(struct stream *stream)
 {
 	/* What paused it is over; if it is not, the next write says so again. */
 	if (stream->error_pause) {
@@ -399,23 +175,23 @@ static void go_on(struct stream *stream)
 void stream_recovered(struct stream *stream)
 {
 	log_info("stream", "resumed", "id=%s", stream->id_text);
-	go_on(stream);
+	stream_go_on(stream);
 }
 
 int stream_resume(struct stream *stream, struct refusal *refusal)
 {
-	int r = refuse_if_over(stream, refusal);
+	int r = stream_refuse_if_over(stream, refusal);
 
 	if (r != 0)
 		return r;
 	if (stream->state == STREAM_STATE_PAUSED)
-		go_on(stream);
+		stream_go_on(stream);
 	return 0;
 }
 
 int stream_set_rate(struct stream *stream, int64_t bytes_per_second, struct refusal *refusal)
 {
-	int r = refuse_if_over(stream, refusal);
+	int r = stream_refuse_if_over(stream, refusal);
 
 	if (r != 0)
 		return r;
@@ -427,7 +203,7 @@ int stream_set_rate(struct stream *stream, int64_t bytes_per_second, struct refu
 	return 0;
 }
 
-static void give_up(struct stream *stream)
+void stream_give_up(struct stream *stream)
 {
 	/* What only paused it is told, but is not why it ends. */
 	bool failed = fault_is_set(&stream->fault) && !stream->error_pause;
@@ -443,152 +219,23 @@ static void give_up(struct stream *stream)
 int stream_abort(struct stream *stream, const char *reason, uint64_t *ret_discarded_bytes,
 		 struct refusal *refusal)
 {
-	int r = refuse_if_over(stream, refusal);
+	int r = stream_refuse_if_over(stream, refusal);
 	char quoted[256];
 
 	if (r != 0)
 		return r;
 	/* Once the file is being put in place it is too late. */
 	if (stream_is_publishing(stream))
-		return refuse_state(stream, refusal);
+		return stream_refuse_state(stream, refusal);
 	*ret_discarded_bytes =
 		stream->temporary_name ? stream->accepted : flow_length(&stream->flow);
 	log_info("stream", "aborted by its user", "id=%s reason=%s", stream->id_text,
 		 log_quote(reason ? reason : "", quoted, sizeof(quoted)));
-	give_up(stream);
+	stream_give_up(stream);
 	return 0;
 }
 
-/* ---- the producer's coming and going ---- */
-
-static void leave_holder(struct stream *stream)
-{
-	list_remove(&stream->holder_link);
-	stream->holder = NULL;
-}
-
-static bool token_matches(const char *token, const char *given)
-{
-	unsigned char differs = 0;
-
-	if (strlen(given) != STREAM_TOKEN_BYTES - 1)
-		return false;
-	/* In constant time: the answer must not tell how much of a guess was right. */
-	for (int i = 0; i < STREAM_TOKEN_BYTES - 1; i++)
-		differs |= (unsigned char)(token[i] ^ given[i]);
-	return differs == 0;
-}
-
-int stream_attach(struct stream *stream, struct holder *holder, const char *token,
-		  struct stream_ring_fds *ret_fds, struct refusal *refusal)
-{
-	int r;
-
-	/* What the producer before it left in the ring counts as taken. */
-	(void)stream_ring_look(stream);
-	r = refuse_if_over(stream, refusal);
-	if (r != 0)
-		return r;
-	if (!token_matches(stream->token, token))
-		return refuse(refusal, REFUSAL_PERMISSION);
-	if (stream->producer_gone)
-		return refuse_state(stream, refusal);
-	*ret_fds = (struct stream_ring_fds){ .memory_fd = -1, .signal_fd = -1 };
-	if (stream->ring.bytes > 0) {
-		r = stream_ring_connect(stream, ret_fds);
-		if (r < 0)
-			return r;
-	}
-	leave_holder(stream);
-	stream->holder = holder;
-	list_append(&holder->streams, &stream->holder_link);
-	stream_set_due(stream, STREAM_DUE_ATTACH, STREAM_NEVER);
-	stream_schedule(stream);
-	return 0;
-}
-
-static enum stream_disconnect default_disconnect(const struct stream *stream)
-{
-	return stream->temporary_name ? STREAM_DISCONNECT_SALVAGE : STREAM_DISCONNECT_FINISH;
-}
-
-static void disconnect_by(struct stream *stream, enum stream_disconnect rule)
-{
-	stream->producer_gone = true;
-	stream->ring.closed = true;
-	stream_set_due(stream, STREAM_DUE_ATTACH, STREAM_NEVER);
-	stream_lift_corks(stream);
-	if (rule == STREAM_DISCONNECT_ABORT)
-		give_up(stream);
-	else if (rule == STREAM_DISCONNECT_SALVAGE && stream->accepted == 0)
-		give_up(stream);
-	else
-		stream_end_as(stream, rule == STREAM_DISCONNECT_SALVAGE ? STREAM_ENDING_SALVAGE :
-									  STREAM_ENDING_FINISH);
-}
-
-static bool has_no_producer_to_lose(const struct stream *stream)
-{
-	return stream->producer_gone || stream->stopping || is_ended(stream) ||
-	       stream_state_is_terminal(stream->state);
-}
-
-void stream_producer_gone(struct stream *stream)
-{
-	enum stream_disconnect rule = (enum stream_disconnect)stream->options.on_disconnect;
-
-	if (has_no_producer_to_lose(stream))
-		return;
-	/* What it left in the ring; an end there, or a head that cannot be, is dealt with. */
-	(void)stream_ring_look(stream);
-	if (has_no_producer_to_lose(stream))
-		return;
-	leave_holder(stream);
-	stream_lift_corks(stream);
-	if (rule != STREAM_DISCONNECT_DETACH) {
-		disconnect_by(stream, rule);
-	} else if (fault_is_set(&stream->fault) && !stream->error_pause) {
-		/* A broken ring cannot be taken over by anybody. */
-		disconnect_by(stream, default_disconnect(stream));
-	} else if (stream->options.attach_timeout_usec > 0) {
-		stream_set_due(stream, STREAM_DUE_ATTACH,
-			       stream_now_ns() +
-				       (uint64_t)stream->options.attach_timeout_usec * NS_PER_USEC);
-		stream_schedule(stream);
-	}
-}
-
-void stream_holder_gone(struct stream *stream)
-{
-	leave_holder(stream);
-	if (stream->state != STREAM_STATE_OPENING)
-		stream_producer_gone(stream);
-}
-
-void stream_shutdown(struct stream *stream, bool drain)
-{
-	enum stream_disconnect rule = (enum stream_disconnect)stream->options.on_disconnect;
-
-	if (stream->state == STREAM_STATE_OPENING) {
-		leave_holder(stream);
-		stream->shutting_down = true;
-		return;
-	}
-	if (stream->state == STREAM_STATE_PAUSED && !stream->stopping) {
-		if (drain)
-			go_on(stream);
-		else
-			give_up(stream); /* nobody will resume it, ended or not */
-	}
-	(void)stream_ring_look(stream);
-	if (has_no_producer_to_lose(stream))
-		return;
-	if (!drain)
-		rule = STREAM_DISCONNECT_ABORT;
-	else if (rule == STREAM_DISCONNECT_DETACH)
-		rule = default_disconnect(stream);
-	disconnect_by(stream, rule);
-}
+/* ---- pools that go ---- */
 
 static void fail_if_user_of(struct stream *stream, const struct pool *pool)
 {

@@ -6,11 +6,13 @@ FOREBAY_FAULTS hands a plan to the daemon (daemon/io/fault_plan.h has its langua
 with a part in brackets holds only for paths with that part, so one daemon carries many plans.
 """
 
+import os
+import resource
 import time
 
-from ring import W_SLEEPING
 from harness import (DAEMON, KIB, MIB, STREAM, ForebayTest, VarlinkError, main, random_bytes,
                      wait_until)
+from ring import W_SLEEPING
 
 PLAN = ";".join([
     "write(write-eio):EIO@1+", "write(write-later):EIO@2+", "write(write-enospc):ENOSPC@1+",
@@ -276,6 +278,36 @@ class Opening(ForebayTest):
         self.assertEqual([], self.daemon.files())
         # The disk is well again.
         self.open("unopened").finish("x")
+
+
+class Descriptors(ForebayTest):
+    def test_where_descriptors_run_out_an_open_fails_and_leaves_nothing_open(self):
+        self.client.call(DAEMON + "Ping")
+        highest = max(int(fd) for fd in os.listdir(f"/proc/{self.daemon.pid}/fd"))
+        before = self.daemon.descriptors()
+        limits = resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE)
+        opened = 0
+        for more in range(1, 16):
+            for context in ({}, {"open": "append"}, {"ring_bytes": 64 * KIB},
+                            {"open": "append", "ring_bytes": 64 * KIB}):
+                resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE,
+                                 (highest + more, limits[1]))
+                try:
+                    stream = self.open("scarce", **context)
+                except VarlinkError as error:
+                    stream = None
+                    self.assertEqual((STREAM + "StreamFailed", "EMFILE"), (
+                        error.name, error.parameters["fault"]["errnoName"]), error)
+                finally:
+                    resource.prlimit(self.daemon.pid, resource.RLIMIT_NOFILE, limits)
+                if stream:
+                    opened += 1
+                    stream.finish()
+                    if stream.ring:
+                        stream.ring.close()
+                self.check_descriptors(before)
+        self.assertGreater(opened, 4)
+        self.no_temporaries()
 
 
 class Leaving(ForebayTest):

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/objects/stream_destination.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "daemon/base/cleanup.h"
+#include "daemon/io/fd_kind.h"
+#include "daemon/io/file.h"
+#include "daemon/objects/stores.h"
+#include "daemon/objects/stream.h"
+#include "proto/ring.h"
+
+void stream_opening_free(struct stream_opening *opening)
+{
+	if (!opening)
+		return;
+	fd_close(opening->directory_fd);
+	fd_close(opening->destination_fd);
+	fd_close(opening->dir_fd);
+	fd_close(opening->file_fd);
+	fd_close(opening->ring_fd);
+	fd_close(opening->client_fds.memory_fd);
+	fd_close(opening->client_fds.signal_fd);
+	memfd_unmap(&opening->ring);
+	free(opening->path);
+	free(opening->absolute_path);
+	free(opening);
+}
+
+static int find_absolute_path(struct stream_opening *opening)
+{
+	char link[64];
+	char directory[PATH_MAX];
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", opening->dir_fd);
+	length = readlink(link, directory, sizeof(directory) - 1);
+	if (length < 0)
+		return -errno;
+	directory[length] = '\0';
+	if (asprintf(&opening->absolute_path, "%s/%s", directory, opening->base_name) < 0) {
+		opening->absolute_path = NULL;
+		return -ENOMEM;
+	}
+	return 0;
+}
+
+/* What stands under the final name must be a file, or nothing. */
+static int check_present(struct stream_opening *opening)
+{
+	struct stat present;
+
+	if (fstatat(opening->dir_fd, opening->base_name, &present, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (opening->open == STREAM_OPEN_EXCLUSIVE)
+		return -EEXIST;
+	if (S_ISDIR(present.st_mode))
+		return -EISDIR;
+	if (S_ISREG(present.st_mode))
+		return 0;
+	opening->reason =
+		S_ISLNK(present.st_mode) ? "it is a symbolic link" : "it is not a regular file";
+	return ROOT_E_REFUSED;
+}
+
+static int find_directory(struct stream_opening *opening)
+{
+	cleanup_close int user_root_fd = -1;
+	struct root_parent parent = {
+		.root_fd = opening->directory_fd,
+		.path = opening->path,
+		.make_missing = opening->open != STREAM_OPEN_UPDATE,
+		.mode = opening->owner.uid == (uid_t)-1 ? 0750 : 0700,
+		.owner = opening->owner,
+	};
+	struct stat facts;
+	int r;
+
+	if (opening->store) {
+		r = store_open_user_root(opening->store, opening->uid, &opening->owner,
+					 &user_root_fd);
+		if (r != 0)
+			return r;
+		parent.root_fd = user_root_fd;
+	}
+	r = root_open_parent(&parent, &opening->dir_fd, &opening->base_name, &opening->reason);
+	if (r != 0)
+		return r;
+	if (fstat(opening->dir_fd, &facts) < 0)
+		return -errno;
+	opening->device = facts.st_dev;
+	r = find_absolute_path(opening);
+	return r < 0 ? r : check_present(opening);
+}
+
+static int open_in_place(struct stream_opening *opening)
+{
+	struct root_file file = {
+		.root_fd = opening->dir_fd,
+		.path = opening->base_name,
+		.flags = O_WRONLY | (opening->open == STREAM_OPEN_UPDATE ? 0 : O_CREAT),
+		.mode = opening->mode,
+		.owner = opening->owner,
+	};
+	struct file_facts facts;
+	int r = root_make_file(&file, &opening->file_fd, &opening->made, &opening->reason);
+
+	if (r != 0)
+		return r;
+	opening->operation = "lock";
+	r = file_lock_exclusive(opening->file_fd);
+	if (r == FILE_E_LOCKED)
+		return -EBUSY;
+	if (r < 0)
+		return r;
+	if (opening->open == STREAM_OPEN_TRUNCATE) {
+		opening->operation = "truncate";
+		if (ftruncate(opening->file_fd, 0) < 0)
+			return -errno;
+	}
+	opening->operation = "open";
+	r = file_get_facts(opening->file_fd, &facts);
+	if (r < 0)
+		return r;
+	opening->base_offset = opening->open == STREAM_OPEN_APPEND ? facts.size :
+			       opening->open == STREAM_OPEN_UPDATE ? opening->start :
+								     0;
+	return 0;
+}
+
+/*
+ * A passed file is written from where its descriptor stands. Where we may, through a
+ * description of our own, which the client cannot switch to appending meanwhile.
+ */
+static int open_passed_file(struct stream_opening *opening)
+{
+	int flags = fcntl(opening->destination_fd, F_GETFL);
+	struct file_facts facts;
+	off_t position;
+	int r;
+
+	if (!fd_kind_is_data(opening->destination_fd)) {
+		opening->reason = "fileDescriptorIndex";
+		return ROOT_E_REFUSED;
+	}
+	r = file_get_facts(opening->destination_fd, &facts);
+	if (r < 0)
+		return r;
+	position = lseek(opening->destination_fd, 0, SEEK_CUR);
+	if (flags < 0 || position < 0)
+		return -errno;
+	opening->device = facts.device;
+	opening->base_offset = flags & O_APPEND ? facts.size : (uint64_t)position;
+	r = file_reopen(opening->destination_fd, 0, &opening->file_fd);
+	if (r == 0)
+		return 0;
+	if (flags & O_APPEND)
+		return r;
+	opening->file_fd = take_fd(&opening->destination_fd);
+	return 0;
+}
+
+static int make_ring(struct stream_opening *opening)
+{
+	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
+	int r = memfd_make("forebay-ring", size, 0, &opening->ring_fd);
+
+	if (r < 0)
+		return r;
+	return memfd_map_twice(opening->ring_fd, FOREBAY_RING_HEADER_BYTES, opening->ring_bytes,
+			       &opening->ring);
+}
+
+int stream_destination_find(struct errand *errand)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+	int r = 0;
+
+	opening->operation = "open";
+	if (opening->target == STREAM_TARGET_PATH) {
+		r = find_directory(opening);
+		if (r == 0 && !stream_open_is_temporary(opening->open))
+			r = open_in_place(opening);
+	} else if (opening->target == STREAM_TARGET_FILE) {
+		r = open_passed_file(opening);
+	}
+	if (r == 0 && opening->ring_bytes > 0) {
+		opening->operation = "ring";
+		r = make_ring(opening);
+	}
+	return r;
+}
+
+int stream_destination_make_temporary(struct errand *errand)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+	struct publish_temporary temporary = {
+		.dir_fd = opening->stream->dir_fd,
+		.name = opening->temporary_name,
+		.mode = opening->mode,
+		.owner = opening->owner,
+		.size_hint = opening->size_hint,
+	};
+
+	return publish_make_temporary(&temporary, &opening->file_fd);
+}

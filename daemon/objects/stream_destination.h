@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef FOREBAY_OBJECTS_STREAM_DESTINATION_H
+#define FOREBAY_OBJECTS_STREAM_DESTINATION_H
+
+/*
+ * What of opening a stream waits for a disk, or takes time with its size: run by a worker,
+ * as errands. For stream_open.c only.
+ */
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "daemon/core/stream_options.h"
+#include "daemon/io/memfd.h"
+#include "daemon/io/publish.h"
+#include "daemon/io/root.h"
+#include "daemon/objects/errand.h"
+#include "daemon/objects/streams.h"
+
+struct store;
+struct stream;
+
+/*
+ * What the worker is given and what it finds. It looks at nothing else, so that the stream
+ * may be looked at meanwhile.
+ */
+struct stream_opening {
+	struct errand errand;
+	struct stream *stream;
+
+	const struct store *store; /* NULL: directory_fd, or a passed descriptor */
+	uid_t uid;
+	struct root_owner owner;
+	int directory_fd;
+	int destination_fd;
+	enum stream_target target;
+	char *path;
+	enum stream_open open;
+	mode_t mode;
+	uint64_t start;
+	uint64_t size_hint;
+	uint64_t ring_bytes;
+	char temporary_name[PUBLISH_TEMPORARY_NAME_MAX];
+
+	const char *operation; /* under way, for the fault */
+	const char *reason;    /* of a refusal by rule */
+	int dir_fd;
+	int file_fd;
+	const char *base_name;
+	char *absolute_path;
+	bool made;
+	uint64_t device;
+	uint64_t base_offset;
+	int ring_fd;
+	struct mapping ring;
+	struct stream_ring_fds client_fds;
+	int error; /* kept while the catalogue's row is taken back */
+};
+
+/*
+ * The directory, or the file, and the ring's memory. 0, ROOT_E_REFUSED with `reason`, or a
+ * negative errno with `operation`. A file that somebody else writes: -EBUSY in "lock".
+ */
+int stream_destination_find(struct errand *errand) must_check;
+
+/* The temporary in the stream's directory. */
+int stream_destination_make_temporary(struct errand *errand) must_check;
+
+#endif
