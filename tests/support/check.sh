@@ -136,7 +136,7 @@ long_steps() {
 	step "long" suite gcc LONG_SCRIPTED FOREBAY_TEST_TIMEOUT=3600
 }
 
-valgrind="valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible"
+valgrind="valgrind -q --fair-sched=yes --error-exitcode=99 --leak-check=full --show-leak-kinds=definite,indirect,possible --errors-for-leak-kinds=definite,indirect,possible"
 
 gcc_steps
 clang_steps
