@@ -67,7 +67,7 @@ END_TEST
 START_TEST(a_call_may_come_byte_by_byte)
 {
 	for (size_t i = 0; i < sizeof(PING); i++) {
-		ck_assert_int_eq(send(client_fd, PING + i, 1, 0), 1);
+		ck_assert_int_eq(send(client_fd, &PING[i], 1, 0), 1);
 		ctl_world_settle(&world);
 	}
 	check_pong();
