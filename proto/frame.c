@@ -10,9 +10,9 @@
 /*
  * The reader's buffer: [start, end) was received and not handed out, start <= searched <= end,
  * start <= tail <= end. Handed-out bytes before start stay in place until the next call, so
- * that a frame's text need not be copied. An idle reader keeps IDLE_BYTES and no more.
+ * that a frame's text need not be copied. An idle reader keeps none.
  */
-#define IDLE_BYTES ((size_t)4096)
+#define FIRST_BYTES ((size_t)4096)
 #define BATCHES 2
 
 void frame_reader_init(struct frame_reader *reader, size_t limit_bytes)
@@ -87,9 +87,9 @@ static int resize(struct frame_reader *reader, size_t capacity_bytes)
 static size_t next_capacity(const struct frame_reader *reader)
 {
 	size_t most = reader->limit_bytes + 1;
-	size_t wanted = reader->end < IDLE_BYTES ? IDLE_BYTES : reader->end + FRAME_STEP_BYTES;
+	size_t wanted = reader->end < FIRST_BYTES ? FIRST_BYTES : reader->end + FRAME_STEP_BYTES;
 
-	wanted = wanted > IDLE_BYTES ? wanted / FRAME_STEP_BYTES * FRAME_STEP_BYTES : wanted;
+	wanted = wanted > FIRST_BYTES ? wanted / FRAME_STEP_BYTES * FRAME_STEP_BYTES : wanted;
 	return wanted < most ? wanted : most;
 }
 
@@ -185,12 +185,10 @@ static void give_descriptors(struct frame_reader *reader, size_t offset, struct 
 	}
 }
 
-/* After a big message: an idle peer costs no more than IDLE_BYTES. */
+/* A peer that says nothing costs no buffer: there may be thousands of them. */
 static void release_room(struct frame_reader *reader)
 {
 	compact(reader);
-	if (reader->capacity_bytes <= IDLE_BYTES)
-		return;
 	free(reader->buffer);
 	reader->buffer = NULL;
 	reader->capacity_bytes = 0;
@@ -314,8 +312,8 @@ static int writer_make_room(struct frame_writer *writer, size_t bytes)
 	if (capacity - writer->end >= bytes)
 		return 0;
 
-	if (capacity < IDLE_BYTES)
-		capacity = IDLE_BYTES;
+	if (capacity < FIRST_BYTES)
+		capacity = FIRST_BYTES;
 	while (capacity - writer->end < bytes)
 		capacity *= 2;
 	buffer = realloc(writer->buffer, capacity);
@@ -396,9 +394,7 @@ void frame_writer_sent(struct frame_writer *writer, size_t bytes)
 
 	writer->start = 0;
 	writer->end = 0;
-	if (writer->capacity_bytes > FRAME_STEP_BYTES) {
-		free(writer->buffer);
-		writer->buffer = NULL;
-		writer->capacity_bytes = 0;
-	}
+	free(writer->buffer);
+	writer->buffer = NULL;
+	writer->capacity_bytes = 0;
 }
