@@ -90,10 +90,12 @@ void ctl_world_fini(struct ctl_world *world)
 
 int ctl_world_connect(struct ctl_world *world)
 {
-	int pair[2];
+	/* The kernel holds little, so that a client that does not read is noticed soon. */
+	int pair[2], little = 8192;
 
 	ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
 			 0);
+	ck_assert_int_eq(setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &little, sizeof(little)), 0);
 	ck_assert_int_eq(session_open(&world->service, pair[1]), 0);
 	return pair[0];
 }
