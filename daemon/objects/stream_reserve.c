@@ -91,15 +91,17 @@ void stream_reserve_ahead(struct stream *stream)
 {
 	struct stream_reserve *reserve = &stream->reserve;
 	uint64_t planned = stream_planned_position(stream);
-	uint64_t hint = (uint64_t)stream->options.size_hint;
+	uint64_t known = flow_is_ended(&stream->flow) ? stream->accepted :
+							(uint64_t)stream->options.size_hint;
 	uint64_t step = step_bytes(planned);
 	uint64_t from = reserve->end > 0 ? reserve->end : planned & ~PAGE_MASK;
 	/* Where the end is known nothing will have to be given back. */
-	uint64_t end = planned < hint ? hint : from + step;
+	uint64_t end = planned < known ? known : from + step;
 
 	if (!stream->temporary_name || reserve->busy || reserve->off || stream->stopping ||
 	    !stream->direct_now || stream->transfers_busy == 0 || planned < RESERVE_FROM_BYTES ||
-	    flow_is_ended(&stream->flow) || end <= from || planned + step / 2 <= reserve->end)
+	    (planned == stream->accepted && flow_is_ended(&stream->flow)) || end <= from ||
+	    planned + step / 2 <= reserve->end)
 		return;
 	reserve->request.offset = from;
 	reserve->request.length = end - from;
