@@ -5,8 +5,8 @@
  * io_uring, with completions through an eventfd that the loop watches. Invariants:
  *   - a request has at most one entry in the ring, and there are no more requests than
  *     entries, so there is always a free one;
- *   - whatever may copy or wait in the calling thread is handed to the kernel's own threads
- *     (IOSQE_ASYNC): only writes with O_DIRECT, which queue and return, start in the loop;
+ *   - everything is handed to the kernel's own threads (IOSQE_ASYNC), because the rest may copy
+ *     or wait in the calling one: also a direct write, which may stand behind a journal;
  *   - buffers are never registered: pages pinned once would be written stale after a client
  *     has punched a hole into its memory.
  */
@@ -37,10 +37,10 @@ struct engine_uring {
 	struct io_engine engine;
 	struct io_uring ring;
 	bool has_ring;
-	uint32_t in_ring;	/* entries whose completion has not been seen */
+	uint32_t in_ring; /* entries whose completion has not been seen */
 	int event_fd;
 	struct event *event;
-	struct event *again;	/* a timer: the kernel did not take an entry yet */
+	struct event *again; /* a timer: the kernel did not take an entry yet */
 	struct workers *runs;
 };
 
@@ -54,13 +54,6 @@ static void submit_entries(struct engine_uring *uring)
 		(void)event_add(uring->again, &soon);
 }
 
-static bool is_direct(int fd)
-{
-	int flags = fcntl(fd, F_GETFL);
-
-	return flags >= 0 && flags & O_DIRECT;
-}
-
 static void prepare_entry(struct io_uring_sqe *sqe, const struct io_request *request)
 {
 	const struct io_step *step = &request->step;
@@ -69,8 +62,6 @@ static void prepare_entry(struct io_uring_sqe *sqe, const struct io_request *req
 	switch (request->operation) {
 	case IO_WRITE:
 		io_uring_prep_writev(sqe, fd, step->iov, step->count, step->offset);
-		if (is_direct(fd) && request->retries == 0)
-			return;
 		break;
 	case IO_SYNC_DATA:
 		io_uring_prep_fsync(sqe, fd, IORING_FSYNC_DATASYNC);

@@ -5,8 +5,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
 
 int file_get_facts(int fd, struct file_facts *ret_facts)
 {
@@ -48,4 +52,61 @@ int file_reopen(int fd, int flags, int *ret_fd)
 		return -errno;
 	*ret_fd = reopened;
 	return 0;
+}
+
+int file_reopen_direct(int fd, int *ret_fd)
+{
+	struct statfs facts;
+
+	if (fstatfs(fd, &facts) < 0)
+		return -errno;
+	/* They take the flag and ignore it. */
+	if (facts.f_type == TMPFS_MAGIC || facts.f_type == RAMFS_MAGIC)
+		return -EINVAL;
+	return file_reopen(fd, O_DIRECT, ret_fd);
+}
+
+static bool has_honest_holes(int fd)
+{
+	struct statfs facts;
+
+	if (fstatfs(fd, &facts) < 0)
+		return false;
+	return facts.f_type == EXT4_SUPER_MAGIC || facts.f_type == XFS_SUPER_MAGIC ||
+	       facts.f_type == BTRFS_SUPER_MAGIC;
+}
+
+int file_extend(int fd, uint64_t offset, uint64_t length)
+{
+	int r;
+
+	if (!has_honest_holes(fd))
+		return -EOPNOTSUPP;
+	do {
+		r = fallocate(fd, 0, (off_t)offset, (off_t)length);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int file_cut(int fd, uint64_t length)
+{
+	int r;
+
+	do {
+		r = ftruncate(fd, (off_t)length);
+	} while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : 0;
+}
+
+int file_cut_at_hole(int fd, uint64_t *ret_length)
+{
+	off_t hole = has_honest_holes(fd) ? lseek(fd, 0, SEEK_HOLE) : -1;
+	struct file_facts facts = { 0 };
+	int r = file_get_facts(fd, &facts);
+
+	if (r < 0)
+		return r;
+	/* None, or a file that is empty: what may be reserved behind the end goes all the same. */
+	*ret_length = hole < 0 ? facts.size : (uint64_t)hole;
+	return file_cut(fd, *ret_length);
 }

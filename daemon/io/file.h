@@ -19,7 +19,7 @@ enum file_outcome {
 };
 
 struct file_facts {
-	uint64_t device;	/* st_dev */
+	uint64_t device; /* st_dev */
 	uint64_t inode;
 	uint64_t size;
 	uint64_t links;
@@ -42,5 +42,22 @@ void file_unlock(int fd);
  * the file system has no O_DIRECT, -EACCES where this process may not open it itself.
  */
 int file_reopen(int fd, int flags, int *ret_fd) must_check;
+
+/*
+ * The same with O_DIRECT, for writes aligned to FILE_DIRECT_ALIGNMENT_BYTES. -EINVAL also
+ * where such writes would pass by no cache: a file system that is itself memory.
+ */
+int file_reopen_direct(int fd, int *ret_fd) must_check;
+
+/*
+ * The file reaches to offset + length at least, and what is new of it is reserved; until it is
+ * written it counts as a hole. -EOPNOTSUPP where reserved and written cannot be told apart, or
+ * where zeros that were written may count as a hole.
+ */
+int file_extend(int fd, uint64_t offset, uint64_t length) must_check;
+/* To `length`; what is reserved behind it is given back. */
+int file_cut(int fd, uint64_t length) must_check;
+/* At the first hole, where file_extend() can be: what was written without a gap ends there. */
+int file_cut_at_hole(int fd, uint64_t *ret_length) must_check;
 
 #endif

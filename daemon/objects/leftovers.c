@@ -15,6 +15,7 @@
 #include "daemon/core/partial_name.h"
 #include "daemon/core/stream_options.h"
 #include "daemon/io/catalogue.h"
+#include "daemon/io/file.h"
 #include "daemon/io/publish.h"
 #include "daemon/io/root.h"
 #include "daemon/objects/errand.h"
@@ -42,14 +43,26 @@ static void leftover_free(struct leftover *leftover)
 
 /* ---- on a worker ---- */
 
-static int keep_as_partial(int dir_fd, const struct leftover *leftover)
+/*
+ * The file may be longer than what was written, and the last writes may be there without one
+ * before them: what is kept is what is whole from the beginning. Nothing is left: it is removed.
+ */
+static int keep_as_partial(int dir_fd, struct leftover *leftover)
 {
 	char name[PARTIAL_NAME_BYTES];
 	cleanup_close int file_fd =
 		openat(dir_fd, leftover->temporary_name, O_WRONLY | O_NOFOLLOW | O_CLOEXEC);
+	uint64_t length;
+	int r;
 
 	if (file_fd < 0)
 		return -errno;
+	r = file_cut_at_hole(file_fd, &length);
+	if (r < 0)
+		return r;
+	leftover->outcome = length > 0 ? "kept as partial" : "removed";
+	if (length == 0)
+		return publish_unlink(dir_fd, leftover->temporary_name);
 	partial_name(leftover->final_name, name);
 	if (fdatasync(file_fd) < 0)
 		return -errno;
@@ -88,8 +101,7 @@ static int run_leftover(struct errand *errand)
 	if (!S_ISREG(facts.st_mode))
 		return -EINVAL;
 
-	if (leftover->salvage && facts.st_size > 0) {
-		leftover->outcome = "kept as partial";
+	if (leftover->salvage) {
 		r = keep_as_partial(dir_fd, leftover);
 	} else {
 		leftover->outcome = "removed";

@@ -22,6 +22,8 @@
  *	stream_producer.c	Attach, and what follows a hang-up
  *	stream_pump.c		carries out what the flow says; states, timers, events
  *	stream_transfer.c	batches to files: transfers and syncs
+ *	stream_direct.c		which bytes go past the page cache
+ *	stream_reserve.c	room on the disk ahead of the writer
  *	stream_outlet.c		batches to pipes and sockets
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
@@ -55,10 +57,13 @@ struct registry;
 struct stream_opening;
 struct user;
 
-#define STREAM_SINKS 8
+#define STREAM_SINKS 16
 #define STREAM_TRANSFERS 16
 #define STREAM_TRANSFER_BYTES (1024 * 1024)
 #define STREAM_TRANSFER_IOV 16
+
+/* Less than this in one piece is better off in the page cache. */
+#define STREAM_DIRECT_BYTES_MIN (256 * 1024)
 #define STREAM_TOKEN_BYTES 33
 
 /* Writes by calls that may be held at once: ranges of buffers, and inline ones. */
@@ -96,6 +101,7 @@ struct stream_transfer {
 	uint64_t bytes;
 	bool busy; /* in use: in flight, or failed and to be tried again */
 	bool failed;
+	bool direct; /* past the page cache */
 };
 
 struct stream_ring {
@@ -112,6 +118,15 @@ struct stream_ring {
 	uint64_t need; /* the last one seen */
 	uint64_t need_answered;
 	bool closed; /* ended, or broken: its words are looked at no more */
+};
+
+/* Room on the disk beyond what is planned; only in a temporary file. */
+struct stream_reserve {
+	struct io_request request;
+	bool busy;
+	bool off;	 /* the disk cannot, or has none */
+	bool given_back; /* that asked for by the size hint too */
+	uint64_t end;	 /* how long the file is, or may be; 0: as long as what is in it */
 };
 
 /* What the end of the stream will be called. */
@@ -178,7 +193,9 @@ struct stream {
 	/* The destination. */
 	struct stream_opening *opening; /* while OPENING */
 	int file_fd;
-	int dir_fd; /* of the file, for rename and sync; -1: none */
+	int direct_fd;	 /* the same file, O_DIRECT; -1: it has none */
+	bool direct_off; /* the file refused such a write */
+	int dir_fd;	 /* of the file, for rename and sync; -1: none */
 	struct outlet *outlet;
 	struct event *outlet_event;
 	bool outlet_full;
@@ -215,7 +232,9 @@ struct stream {
 	uint32_t batches_count;
 	struct stream_transfer *transfers; /* STREAM_TRANSFERS; NULL with an outlet */
 	uint32_t transfers_busy;
+	bool direct_now;	   /* what those in flight are */
 	struct engine_waiter room; /* for transfers */
+	struct stream_reserve reserve;
 	struct io_request sync;
 	bool sync_busy;
 	uint64_t sync_cover; /* `written` when it began */
@@ -309,6 +328,8 @@ void stream_batch_begin(struct stream *stream, struct flow_sink *sink);
 bool stream_transfer(struct stream *stream);
 /* Tries the failed ones again. */
 void stream_transfer_retry(struct stream *stream);
+/* Up to where transfers are planned, or over. */
+uint64_t stream_planned_position(const struct stream *stream);
 /* Bytes at the stream's ack level. */
 uint64_t stream_done_position(const struct stream *stream);
 /* The address of a position of an entry, and how many bytes follow it in one piece. */
@@ -317,6 +338,26 @@ const unsigned char *stream_entry_address(const struct stream *stream,
 /* Moves the batch's cursor; fills `iov` with at most `count` pieces of at most `most` bytes. */
 uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, uint64_t most,
 			   struct iovec *iov, uint32_t *io_count);
+
+/* stream_direct.c */
+/* How much of what comes next in the batch goes past the page cache: 0, or whole pages. */
+uint64_t stream_direct_bytes(const struct stream *stream, const struct stream_batch *batch,
+			     uint64_t most);
+/* How much goes through it, up to where direct writes can begin again. */
+uint64_t stream_buffered_bytes(const struct stream *stream, const struct stream_batch *batch,
+			       uint64_t most);
+/* Another way than those in flight: it has to wait for them. */
+bool stream_direct_must_wait(const struct stream *stream, const struct stream_transfer *transfer);
+/* The file cannot do it: true if the transfer is to be tried again, without. */
+bool stream_direct_refused(struct stream_transfer *transfer);
+
+/* stream_reserve.c */
+/* Reserves more if the writer comes near the end of what is reserved. */
+void stream_reserve_ahead(struct stream *stream);
+/* True if the file is no longer than what is in it; else it soon will be, and the pump is run. */
+bool stream_reserve_give_back(struct stream *stream);
+/* The file must be cut before it is put in its place. */
+bool stream_reserve_is_left(const struct stream *stream);
 
 /* streams.c: the disk takes bytes again after a pause by onError. */
 void stream_recovered(struct stream *stream);
@@ -331,8 +372,10 @@ int must_check stream_ring_adopt(struct stream *stream, int memory_fd, struct ma
 void stream_ring_fini(struct stream *stream);
 /* A new pair of signal sockets; the client's end is the caller's to close. */
 int must_check stream_ring_connect(struct stream *stream, struct stream_ring_fds *ret_fds);
-/* Looks at the producer's words. True: something was new. */
+/* Looks at the producer's words and takes all there is. True: something was new. */
 bool stream_ring_look(struct stream *stream);
+/* The same, but while writes are in flight a little may be left for later. */
+bool stream_ring_look_lazily(struct stream *stream);
 /* Tells the producer how far the bytes are; asks to be woken if nothing else will wake us. */
 void stream_ring_tell(struct stream *stream);
 void stream_ring_signal(struct stream *stream);

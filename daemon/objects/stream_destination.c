@@ -27,6 +27,7 @@ void stream_opening_free(struct stream_opening *opening)
 	fd_close(opening->destination_fd);
 	fd_close(opening->dir_fd);
 	fd_close(opening->file_fd);
+	fd_close(opening->direct_fd);
 	fd_close(opening->ring_fd);
 	fd_close(opening->client_fds.memory_fd);
 	fd_close(opening->client_fds.signal_fd);
@@ -180,6 +181,15 @@ static int make_ring(struct stream_opening *opening)
 			       &opening->ring);
 }
 
+/* A stream that says it will stay small has no use for it. */
+static void open_direct(struct stream_opening *opening)
+{
+	if (opening->size_hint > 0 && opening->size_hint < STREAM_DIRECT_BYTES_MIN)
+		return;
+	if (file_reopen_direct(opening->file_fd, &opening->direct_fd) < 0)
+		opening->direct_fd = -1;
+}
+
 int stream_destination_find(struct errand *errand)
 {
 	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
@@ -193,6 +203,8 @@ int stream_destination_find(struct errand *errand)
 	} else if (opening->target == STREAM_TARGET_FILE) {
 		r = open_passed_file(opening);
 	}
+	if (r == 0 && opening->file_fd >= 0)
+		open_direct(opening);
 	if (r == 0 && opening->ring_bytes > 0) {
 		opening->operation = "ring";
 		r = make_ring(opening);
@@ -211,5 +223,9 @@ int stream_destination_make_temporary(struct errand *errand)
 		.size_hint = opening->size_hint,
 	};
 
-	return publish_make_temporary(&temporary, &opening->file_fd);
+	int r = publish_make_temporary(&temporary, &opening->file_fd);
+
+	if (r == 0)
+		open_direct(opening);
+	return r;
 }

@@ -47,6 +47,7 @@ struct stream_opening {
 	const char *reason;    /* of a refusal by rule */
 	int dir_fd;
 	int file_fd;
+	int direct_fd; /* the same file, for direct writes; -1: it has none */
 	const char *base_name;
 	char *absolute_path;
 	bool made;

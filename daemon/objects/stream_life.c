@@ -59,6 +59,7 @@ static void init_fields(struct stream *stream)
 	for (int i = 0; i < STREAM_DUES; i++)
 		stream->due_ns[i] = STREAM_NEVER;
 	stream->file_fd = -1;
+	stream->direct_fd = -1;
 	stream->dir_fd = -1;
 	stream->ring.memory_fd = -1;
 	stream->ring.signal_fd = -1;
@@ -113,6 +114,7 @@ static void drop_means(struct stream *stream)
 		free(container_of(link, struct stream_entry, link));
 	inline_store_fini(&stream->inline_store, stream->user);
 	stream->file_fd = fd_close(stream->file_fd);
+	stream->direct_fd = fd_close(stream->direct_fd);
 	stream->dir_fd = fd_close(stream->dir_fd);
 	ledger_forget(stream->registry->ledger, ID_STREAM, stream->id);
 	if (stream->charged_ring_bytes > 0)

@@ -41,8 +41,14 @@
 #define CALL_SINK_BYTES (UINT64_C(8) * 1024 * 1024)
 #define CALL_SINK_WRITES 1024
 
+/*
+ * Sink calls of a ring: all of them together are the ring, so that it can be written to its end
+ * before the first is synced, but none is so small that the disk notices.
+ */
+#define RING_SINK_BYTES_MIN (UINT64_C(1024) * 1024)
+
 /* Direct I/O wants memory and file to be aligned alike. */
-#define PHASE_MASK (UINT64_C(4096) - 1)
+#define PHASE_MASK ((uint64_t)FILE_DIRECT_ALIGNMENT_BYTES - 1)
 
 static void answer(struct stream *stream, int result, const struct refusal *refusal)
 {
@@ -138,6 +144,7 @@ static void temporary_made(struct errand *errand, int result)
 		return;
 	}
 	stream->file_fd = take_fd(&opening->file_fd);
+	stream->direct_fd = take_fd(&opening->direct_fd);
 	opened(stream);
 }
 
@@ -189,6 +196,15 @@ static void add_row(struct stream *stream)
 		fail_open(stream, "catalogue", r);
 }
 
+static uint64_t ring_sink_bytes(uint64_t ring_bytes)
+{
+	uint64_t bytes = ring_bytes / STREAM_SINKS;
+
+	if (bytes >= RING_SINK_BYTES_MIN)
+		return bytes;
+	return ring_bytes / 4 < RING_SINK_BYTES_MIN ? ring_bytes / 4 : RING_SINK_BYTES_MIN;
+}
+
 static void set_up_flow(struct stream *stream)
 {
 	uint64_t ring = stream->ring.bytes;
@@ -196,7 +212,7 @@ static void set_up_flow(struct stream *stream)
 		/* A ring's producer knows by itself when to stop, and says so. */
 		.high_water_mark = ring ? UINT64_MAX : (uint64_t)stream->options.high_water_mark,
 		.low_water_mark = (uint64_t)stream->options.low_water_mark,
-		.sink_bytes = ring ? ring / 4 : CALL_SINK_BYTES,
+		.sink_bytes = ring ? ring_sink_bytes(ring) : CALL_SINK_BYTES,
 		.sink_writes = CALL_SINK_WRITES,
 		.sinks = STREAM_SINKS,
 		.final = true,
@@ -237,6 +253,7 @@ static int adopt(struct stream *stream)
 
 	stream->dir_fd = take_fd(&opening->dir_fd);
 	stream->file_fd = take_fd(&opening->file_fd);
+	stream->direct_fd = take_fd(&opening->direct_fd);
 	stream->absolute_path = take_ptr(opening->absolute_path);
 	stream->made = opening->made;
 	stream->device = opening->device;
@@ -369,6 +386,7 @@ static struct stream_opening *opening_new(struct stream *stream, const struct st
 	opening->destination_fd = -1;
 	opening->dir_fd = -1;
 	opening->file_fd = -1;
+	opening->direct_fd = -1;
 	opening->ring_fd = -1;
 	opening->client_fds = (struct stream_ring_fds){ .memory_fd = -1, .signal_fd = -1 };
 	opening->target = stream->target;

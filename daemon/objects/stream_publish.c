@@ -110,6 +110,7 @@ static int run_close(struct io_request *request)
 	if (stream->file_fd >= 0 && !flow_is_finished(&stream->flow))
 		(void)run_hand_back(request);
 	stream->file_fd = fd_close(stream->file_fd);
+	stream->direct_fd = fd_close(stream->direct_fd);
 	stream->dir_fd = fd_close(stream->dir_fd);
 	return 0;
 }
@@ -153,8 +154,7 @@ static bool stage_applies(const struct stream *stream, int stage)
 
 	switch (stage) {
 	case STAGE_CUT:
-		return stream->temporary_name &&
-		       (uint64_t)stream->options.size_hint > stream->written;
+		return stream_reserve_is_left(stream);
 	case STAGE_SYNC:
 		return stream->file_fd >= 0 &&
 		       (stream->synced < stream->written || stream->written == 0 || stream->cut);
@@ -261,8 +261,8 @@ static void all_in_place(struct stream *stream)
 
 static void run_stage(struct stream *stream)
 {
-	/* It uses the descriptors, and a second sync beside it could hide its error. */
-	if (stream->sync_busy)
+	/* They use the descriptors, and a second sync beside one could hide its error. */
+	if (stream->sync_busy || stream->reserve.busy)
 		return;
 	while (!stage_applies(stream, stream->publish_stage))
 		stream->publish_stage++;

@@ -354,7 +354,7 @@ static bool turn(struct stream *stream)
 	if (stream->state == STREAM_STATE_OPENING || stream->ended)
 		return moved && !stream->ended;
 	run_timers(stream);
-	moved |= stream_ring_look(stream);
+	moved |= stream_ring_look_lazily(stream);
 	stream_perform(stream);
 	moved |= stream->outlet ? stream_outlet_move(stream) : stream_transfer(stream);
 	stream_perform(stream);

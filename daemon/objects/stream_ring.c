@@ -20,6 +20,7 @@
 
 #include "daemon/base/fd.h"
 #include "daemon/core/ring_view.h"
+#include "daemon/io/file.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
@@ -218,6 +219,34 @@ void stream_ring_tell(struct stream *stream)
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
+static uint64_t offset_in_page(const struct stream *stream, uint64_t position)
+{
+	return (stream->base_offset + position) & (FILE_DIRECT_ALIGNMENT_BYTES - 1);
+}
+
+/* A write is at most one sink call, and one of that size ends between two pages of the file. */
+static uint64_t write_bytes_max(const struct stream *stream, uint64_t position)
+{
+	return stream->flow.config.sink_bytes - offset_in_page(stream, position);
+}
+
+/* As many as the last write can still take, if it has not gone to the sink. */
+static uint64_t join_bytes(struct stream *stream, uint64_t bytes)
+{
+	struct list *link = list_last(&stream->used_entries);
+	struct stream_entry *last;
+	uint64_t most;
+
+	if (!link)
+		return 0;
+	last = container_of(link, struct stream_entry, link);
+	most = write_bytes_max(stream, last->position);
+	if (last->write.bytes >= most)
+		return 0;
+	most -= last->write.bytes;
+	return flow_grow(&stream->flow, bytes < most ? bytes : most);
+}
+
 /* New bytes join the last write that waits, or become writes of at most one sink call each. */
 static bool take_bytes(struct stream *stream, uint64_t bytes)
 {
@@ -225,10 +254,10 @@ static bool take_bytes(struct stream *stream, uint64_t bytes)
 
 	if (bytes == 0)
 		return true;
-	joined = flow_grow(&stream->flow, bytes);
+	joined = join_bytes(stream, bytes);
 	stream->accepted += joined;
 	for (bytes -= joined; bytes > 0;) {
-		uint64_t most = stream->flow.config.sink_bytes;
+		uint64_t most = write_bytes_max(stream, stream->accepted);
 		struct stream_entry *entry = stream_entry_new(stream);
 
 		if (!entry)
@@ -262,7 +291,21 @@ static void look_at_bad_head(struct stream *stream)
 	stream_producer_gone(stream);
 }
 
-bool stream_ring_look(struct stream *stream)
+/*
+ * While writes are in flight the look that follows them is certain. Until then a few bytes
+ * would only make a small batch, and an odd end would part a page between two writes.
+ */
+static uint64_t bytes_worth_taking(const struct stream *stream, const struct ring_view *view)
+{
+	uint64_t bytes = view->head - stream->accepted;
+	uint64_t odd = offset_in_page(stream, view->head);
+
+	if (stream->transfers_busy == 0 || view->ended != 0 || view->need != stream->ring.need)
+		return bytes;
+	return bytes < stream->ring.bytes / STREAM_SINKS ? 0 : bytes - odd;
+}
+
+static bool look(struct stream *stream, bool lazily)
 {
 	struct stream_ring *ring = &stream->ring;
 	struct ring_view view;
@@ -288,7 +331,8 @@ bool stream_ring_look(struct stream *stream)
 		look_at_bad_head(stream);
 		return true;
 	}
-	if (!take_bytes(stream, view.head - stream->accepted)) {
+	if (!take_bytes(stream, lazily ? bytes_worth_taking(stream, &view) :
+					 view.head - stream->accepted)) {
 		ring->closed = true;
 		stream_fail(stream, "ring", ENOMEM, (int64_t)stream->accepted);
 		return true;
@@ -304,6 +348,16 @@ bool stream_ring_look(struct stream *stream)
 		return true;
 	}
 	return new_need || stream->accepted != before;
+}
+
+bool stream_ring_look(struct stream *stream)
+{
+	return look(stream, false);
+}
+
+bool stream_ring_look_lazily(struct stream *stream)
+{
+	return look(stream, true);
 }
 
 bool stream_ring_sleep(struct stream *stream)

@@ -2,8 +2,9 @@
 
 /*
  * Batches to files. A batch is cut into transfers of at most 1 MiB, each one request to the
- * engine straight from the producer's memory; several are in flight, also of several batches,
- * and `written` follows the first byte that is not yet there. Syncs run beside them.
+ * engine straight from the producer's memory, past the page cache or through it
+ * (stream_direct.c); several are in flight, also of several batches, and `written` follows the
+ * first byte that is not yet there. Syncs run beside them.
  *
  * After a failure nothing more is submitted; each batch goes back to the flow when none of
  * its transfers, and no sync, is in hand any more: so the kernel never reads memory that the
@@ -25,6 +26,22 @@
 static struct stream_batch *batch_at(struct stream *stream, uint32_t index)
 {
 	return &stream->batches[(stream->batches_first + index) % STREAM_SINKS];
+}
+
+uint64_t stream_planned_position(const struct stream *stream)
+{
+	uint64_t position = stream->written;
+
+	for (uint32_t i = 0; i < stream->batches_count; i++) {
+		const struct stream_batch *batch =
+			&stream->batches[(stream->batches_first + i) % STREAM_SINKS];
+
+		if (batch->position + batch->planned_bytes > position)
+			position = batch->position + batch->planned_bytes;
+		if (batch->planned_bytes < batch->bytes)
+			break;
+	}
+	return position;
 }
 
 static void transfer_done(struct io_request *request);
@@ -154,6 +171,10 @@ static void transfer_over(struct stream_transfer *transfer)
 		transfer->busy = false;
 		return;
 	}
+	if (stream_direct_refused(transfer)) {
+		transfer->failed = true;
+		return;
+	}
 	if (stream->options.on_error == STREAM_ON_ERROR_PAUSE) {
 		transfer->failed = true;
 		pause_for_error(stream, (int)result, transfer->request.offset);
@@ -178,11 +199,15 @@ static void transfer_room(struct engine_waiter *waiter)
 	stream_pump(waiter->owner);
 }
 
-/* False: the engine has no room; it will say when. */
+/* False: not now; the engine, or a transfer that is over, will say when. */
 static bool submit_transfer(struct stream *stream, struct stream_transfer *transfer)
 {
-	enum engine_answer answer = engine_submit(stream->registry->engine, &transfer->request);
+	enum engine_answer answer;
 
+	if (stream_direct_must_wait(stream, transfer) ||
+	    (!transfer->direct && !stream_reserve_give_back(stream)))
+		return false;
+	answer = engine_submit(stream->registry->engine, &transfer->request);
 	if (answer == ENGINE_BUSY) {
 		stream->room.device = stream->device;
 		stream->room.owner = stream;
@@ -193,6 +218,7 @@ static bool submit_transfer(struct stream *stream, struct stream_transfer *trans
 	transfer->failed = false;
 	transfer->batch->in_flight++;
 	stream->transfers_busy++;
+	stream->direct_now = transfer->direct;
 	if (answer == ENGINE_DONE)
 		transfer_over(transfer);
 	return true;
@@ -225,7 +251,10 @@ static void plan_transfer(struct stream *stream, struct stream_batch *batch,
 {
 	struct io_request *request = &transfer->request;
 	uint64_t most = pace_step_bytes(&stream->pace, STREAM_TRANSFER_BYTES);
+	uint64_t direct_bytes = stream_direct_bytes(stream, batch, most);
 
+	most = direct_bytes ? direct_bytes : stream_buffered_bytes(stream, batch, most);
+	transfer->direct = direct_bytes > 0;
 	transfer->batch = batch;
 	transfer->position = batch->position + batch->planned_bytes;
 	request->iov_count = STREAM_TRANSFER_IOV;
@@ -234,7 +263,7 @@ static void plan_transfer(struct stream *stream, struct stream_batch *batch,
 	transfer->busy = true;
 	transfer->failed = true;
 	request->operation = IO_WRITE;
-	request->fd = stream->file_fd;
+	request->fd = transfer->direct ? stream->direct_fd : stream->file_fd;
 	request->path = stream->absolute_path;
 	request->device = stream->device;
 	request->offset = stream->base_offset + transfer->position;
@@ -307,16 +336,8 @@ static bool recover(struct stream *stream)
 /* Up to where everything is in the file: the first transfer that is not over decides. */
 static uint64_t written_position(struct stream *stream)
 {
-	uint64_t position = stream->written;
+	uint64_t position = stream_planned_position(stream);
 
-	for (uint32_t i = 0; i < stream->batches_count; i++) {
-		struct stream_batch *batch = batch_at(stream, i);
-
-		if (batch->position + batch->planned_bytes > position)
-			position = batch->position + batch->planned_bytes;
-		if (batch->planned_bytes < batch->bytes)
-			break;
-	}
 	for (int i = 0; i < STREAM_TRANSFERS; i++) {
 		const struct stream_transfer *transfer = &stream->transfers[i];
 
@@ -401,6 +422,32 @@ static void sync_done(struct io_request *request)
 	stream_pump(stream);
 }
 
+/* The producer has more for us, and no batch can begin until a sync has ended one. */
+static bool is_jammed(struct stream *stream)
+{
+	const struct stream_batch *last;
+
+	if (stream->batches_count < STREAM_SINKS)
+		return false;
+	last = batch_at(stream, stream->batches_count - 1);
+	return stream->accepted - (last->position + last->bytes) >= STREAM_DIRECT_BYTES_MIN;
+}
+
+/* The length counts whole batches: what it would be if all that is written were synced. */
+static uint64_t length_after_sync(struct stream *stream)
+{
+	uint64_t length = flow_length(&stream->flow);
+
+	for (uint32_t i = 0; i < stream->batches_count; i++) {
+		const struct stream_batch *batch = batch_at(stream, i);
+
+		if (batch->position + batch->bytes > stream->written)
+			break;
+		length -= batch->bytes;
+	}
+	return length;
+}
+
 /*
  * Somebody waits, and there is no point in waiting for more to be written first: nothing is
  * under way that the same sync could cover, or what is written is enough for the drain.
@@ -412,12 +459,12 @@ static bool sync_is_waited_for(struct stream *stream)
 	bool full = held && stream->ring.bytes > 0 &&
 		    stream->accepted - stream->synced == stream->ring.bytes;
 
-	if (need && stream->accepted - stream->written <= (uint64_t)stream->options.low_water_mark)
+	if (need && length_after_sync(stream) <= (uint64_t)stream->options.low_water_mark)
 		return true;
 	if (stream->transfers_busy > 0)
 		return false;
-	return need || full || (held && flow_is_ended(&stream->flow)) ||
-	       stream_waits_for_sync(stream);
+	return need || full || (held && is_jammed(stream)) ||
+	       (held && flow_is_ended(&stream->flow)) || stream_waits_for_sync(stream);
 }
 
 static bool sync_is_due(struct stream *stream)
@@ -445,12 +492,21 @@ static bool name_needs_sync(const struct stream *stream)
 	       (stream->temporary_name || stream->made);
 }
 
+static bool is_last_sync(const struct stream *stream)
+{
+	return flow_is_ended(&stream->flow) && stream->written == stream->accepted &&
+	       stream_reserve_is_left(stream);
+}
+
 static bool sync_maybe(struct stream *stream)
 {
 	bool name;
 
 	if (stream->sync_busy || stream->stopping || stream_is_publishing(stream) ||
 	    !list_is_empty(&stream->room.link) || !sync_is_due(stream))
+		return false;
+	/* The last sync is the last one only if the file is not cut after it. */
+	if (is_last_sync(stream) && !stream_reserve_give_back(stream))
 		return false;
 	name = name_needs_sync(stream);
 	stream->sync.operation = name ? IO_SYNC_DIRECTORY : IO_SYNC_DATA;
@@ -488,6 +544,7 @@ bool stream_transfer(struct stream *stream)
 	if (!stream->transfers)
 		return false;
 	moved = submit_all(stream);
+	stream_reserve_ahead(stream);
 	moved |= move_written(stream);
 	moved |= recover(stream);
 	moved |= sync_maybe(stream);

@@ -189,6 +189,37 @@ START_TEST(a_file_without_a_name_is_reopened_as_the_same_file)
 }
 END_TEST
 
+START_TEST(what_is_reserved_is_no_part_of_what_was_written)
+{
+	int fd = open(in_folder(folder, "file"), O_RDWR | O_CREAT, 0600);
+	const uint64_t page = FILE_DIRECT_ALIGNMENT_BYTES;
+	char bytes[2 * FILE_DIRECT_ALIGNMENT_BYTES] = { 1 };
+	struct file_facts facts;
+	uint64_t length;
+	int r;
+
+	ck_assert_int_eq(file_cut_at_hole(fd, &length), 0);
+	ck_assert_uint_eq(length, 0);
+	r = file_extend(fd, 0, 64 * page);
+	ck_assert(r == 0 || r == -EOPNOTSUPP);
+	if (r == 0) {
+		ck_assert_int_eq(file_get_facts(fd, &facts), 0);
+		ck_assert_uint_eq(facts.size, 64 * page);
+	}
+	ck_assert_int_eq(pwrite(fd, bytes, sizeof(bytes), 0), (ssize_t)sizeof(bytes));
+	/* One that came before another. */
+	if (r == 0)
+		ck_assert_int_eq(pwrite(fd, bytes, page, (off_t)(8 * page)), (ssize_t)page);
+	ck_assert_int_eq(file_cut_at_hole(fd, &length), 0);
+	ck_assert_uint_eq(length, sizeof(bytes));
+	ck_assert_int_eq(file_cut(fd, 5), 0);
+	ck_assert_int_eq(file_get_facts(fd, &facts), 0);
+	ck_assert_uint_eq(facts.size, 5);
+	ck_assert_int_eq(file_cut(-1, 0), -EBADF);
+	close(fd);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *all = tcase_create("publish");
@@ -202,5 +233,6 @@ int main(void)
 	tcase_add_test(all, a_dangling_link_counts_as_there);
 	tcase_add_test(all, a_locked_file_is_locked_for_every_other_opening);
 	tcase_add_test(all, a_file_without_a_name_is_reopened_as_the_same_file);
+	tcase_add_test(all, what_is_reserved_is_no_part_of_what_was_written);
 	return run_case(all, "publish", 20);
 }
