@@ -49,3 +49,11 @@ int file_reopen(int fd, int flags, int *ret_fd)
 	*ret_fd = reopened;
 	return 0;
 }
+
+void file_drop_pages(int fd)
+{
+	(void)sync_file_range(fd, 0, 0,
+			      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				      SYNC_FILE_RANGE_WAIT_AFTER);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}

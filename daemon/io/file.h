@@ -43,4 +43,10 @@ void file_unlock(int fd);
  */
 int file_reopen(int fd, int flags, int *ret_fd) must_check;
 
+/*
+ * Has the page cache forget this file, so that what comes next is read from the disk; dirty
+ * pages are written first. A page in use elsewhere stays. Errors tell nothing here.
+ */
+void file_drop_pages(int fd);
+
 #endif

@@ -138,10 +138,18 @@ static int run_reopen(struct io_request *request)
 	 * A mode that forbids us to open our own file, or somebody else's file: the descriptor we
 	 * have must do. What is written again through it is dirty again, and so is its sync true.
 	 */
-	if (r == -EACCES || r == -EPERM)
+	if (r == -EACCES || r == -EPERM) {
+		file_drop_pages(file_fd);
 		return 0;
+	}
 	if (r < 0)
 		return r;
+	/*
+	 * A page that could not be written is not as good as new when it is written once more:
+	 * ext4 takes its block for one that holds data by now, while the extent still says that
+	 * it was never written and reads as zeros. Pages read anew know better.
+	 */
+	file_drop_pages(rewrite->plain_fd);
 	r = file_reopen(file_fd, O_DIRECT, &rewrite->direct_fd);
 	rewrite->direct = r == 0;
 	return r == -EMFILE || r == -ENFILE || r == -ENOMEM ? r : 0;
