@@ -3,6 +3,7 @@
 
 #include "daemon/core/fault.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -18,4 +19,29 @@ void fault_set(struct fault *fault, const char *operation, int error, const char
 bool fault_is_set(const struct fault *fault)
 {
 	return fault->operation != NULL;
+}
+
+bool fault_may_pass(int error)
+{
+	switch (error < 0 ? -error : error) {
+	case EBADF:
+	case ECANCELED:
+	case EEXIST:
+	case EFAULT:
+	case EFBIG:
+	case EINVAL:
+	case EISDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+	case ENOENT:
+	case ENOSYS:
+	case ENOTDIR:
+	case ENOTEMPTY:
+	case EOPNOTSUPP:
+	case ESHUTDOWN:
+	case EXDEV:
+		return false;
+	default:
+		return true;
+	}
 }

@@ -21,4 +21,11 @@ void fault_set(struct fault *fault, const char *operation, int error, const char
 	       int64_t offset);
 bool fault_is_set(const struct fault *fault);
 
+/*
+ * Whether trying again later may help: a disk that is full or out of order may be well again,
+ * but a request that can never be right (EFBIG, EFAULT, a name that is taken) stays wrong.
+ * `error` is an errno, of either sign.
+ */
+bool fault_may_pass(int error);
+
 #endif

@@ -33,7 +33,10 @@ struct engine_faulty {
 
 static const char *request_name(const struct io_request *request)
 {
-	return request->name ? request->name : io_operation_name(request->operation);
+	/* A request that is used again may still have the name of what was run before. */
+	if (request->operation == IO_RUN && request->name)
+		return request->name;
+	return io_operation_name(request->operation);
 }
 
 static bool faulty_refuse(struct io_engine *engine, struct io_request *request, bool *ret_busy)

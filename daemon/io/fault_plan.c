@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_MAX 16
 #define NAME_BYTES 32
 #define PART_BYTES 256
 #define ERRNO_MAX 134
@@ -24,7 +23,8 @@ struct rule {
 
 struct fault_plan {
 	uint32_t count;
-	struct rule rules[RULES_MAX];
+	uint32_t capacity;
+	struct rule *rules;
 };
 
 /* Takes what stands before the first of `ends`, or all, off *text. */
@@ -133,6 +133,23 @@ static const char *parse_rule(const char **text, struct rule *rule)
 	return **text == ';' || **text == '\0' ? NULL : "something behind the rule";
 }
 
+/* For one more rule, zeroed. */
+static bool make_room(struct fault_plan *plan)
+{
+	uint32_t capacity = plan->capacity > 0 ? 2 * plan->capacity : 16;
+	struct rule *rules;
+
+	if (plan->count == plan->capacity) {
+		rules = reallocarray(plan->rules, capacity, sizeof(*rules));
+		if (!rules)
+			return false;
+		plan->rules = rules;
+		plan->capacity = capacity;
+	}
+	plan->rules[plan->count] = (struct rule){ 0 };
+	return true;
+}
+
 int fault_plan_parse(const char *text, struct fault_plan **ret_plan, const char **ret_reason)
 {
 	struct fault_plan *plan = calloc(1, sizeof(*plan));
@@ -141,15 +158,16 @@ int fault_plan_parse(const char *text, struct fault_plan **ret_plan, const char 
 	if (!plan)
 		return -ENOMEM;
 	while (!reason && *text != '\0') {
-		if (plan->count == RULES_MAX)
-			reason = "too many rules";
-		else
-			reason = parse_rule(&text, &plan->rules[plan->count++]);
+		if (!make_room(plan)) {
+			fault_plan_free(plan);
+			return -ENOMEM;
+		}
+		reason = parse_rule(&text, &plan->rules[plan->count++]);
 		if (!reason && *text == ';')
 			text++;
 	}
 	if (reason) {
-		free(plan);
+		fault_plan_free(plan);
 		*ret_reason = reason;
 		return -EINVAL;
 	}
@@ -159,6 +177,8 @@ int fault_plan_parse(const char *text, struct fault_plan **ret_plan, const char 
 
 struct fault_plan *fault_plan_free(struct fault_plan *plan)
 {
+	if (plan)
+		free(plan->rules);
 	free(plan);
 	return NULL;
 }

@@ -110,3 +110,11 @@ int file_cut_at_hole(int fd, uint64_t *ret_length)
 	*ret_length = hole < 0 ? facts.size : (uint64_t)hole;
 	return file_cut(fd, *ret_length);
 }
+
+void file_drop_pages(int fd)
+{
+	(void)sync_file_range(fd, 0, 0,
+			      SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE |
+				      SYNC_FILE_RANGE_WAIT_AFTER);
+	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
+}

@@ -60,4 +60,10 @@ int file_cut(int fd, uint64_t length) must_check;
 /* At the first hole, where file_extend() can be: what was written without a gap ends there. */
 int file_cut_at_hole(int fd, uint64_t *ret_length) must_check;
 
+/*
+ * Has the page cache forget this file, so that what comes next is read from the disk; dirty
+ * pages are written first. A page in use elsewhere stays. Errors tell nothing here.
+ */
+void file_drop_pages(int fd);
+
 #endif

@@ -46,6 +46,7 @@ void errand_start(struct registry *registry, struct errand *errand)
 	errand->request = (struct io_request){
 		.operation = IO_RUN,
 		.name = errand->name,
+		.path = errand->path,
 		.fd = -1,
 		.run = run_request,
 		.done = on_done,

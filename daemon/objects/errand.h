@@ -21,6 +21,7 @@ struct registry;
 struct errand {
 	/* Set before the start. */
 	const char *name;		   /* a constant */
+	const char *path;		   /* for faults; may be NULL */
 	int (*run)(struct errand *errand); /* NULL: nothing to do but to call done */
 	void (*done)(struct errand *errand, int result);
 	void *owner;

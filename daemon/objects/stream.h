@@ -24,6 +24,8 @@
  *	stream_transfer.c	batches to files: transfers and syncs
  *	stream_direct.c		which bytes go past the page cache
  *	stream_reserve.c	room on the disk ahead of the writer
+ *	stream_rewrite.c	after a failed data sync: held bytes are written again
+ *	stream_trouble.c	what onError says; trying again
  *	stream_outlet.c		batches to pipes and sockets
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
@@ -55,6 +57,7 @@ struct holder;
 struct outlet;
 struct registry;
 struct stream_opening;
+struct stream_rewrite;
 struct user;
 
 #define STREAM_SINKS 16
@@ -135,6 +138,14 @@ enum stream_ending {
 	STREAM_ENDING_SALVAGE, /* PATH.partial, then abort */
 };
 
+/* Something that failed and will be tried again. */
+enum stream_retry {
+	STREAM_RETRY_NONE,
+	STREAM_RETRY_WAITS,  /* for the time, or for Resume */
+	STREAM_RETRY_WANTED, /* at the next turn of the pump */
+	STREAM_RETRY_RUNS,
+};
+
 /* What a stream's one timer may be waiting for. */
 enum stream_due {
 	STREAM_DUE_SYNC,
@@ -211,6 +222,9 @@ struct stream {
 	bool catalogue_busy;
 	struct stream_step step;
 	int publish_stage;
+	enum stream_retry final_retry; /* of the present stage */
+	bool final_given_up;	       /* the try under way is the last */
+	int remove_failures;	       /* of the temporary */
 
 	/* Bytes. */
 	uint64_t accepted;
@@ -236,9 +250,11 @@ struct stream {
 	struct engine_waiter room; /* for transfers */
 	struct stream_reserve reserve;
 	struct io_request sync;
-	bool sync_busy;
+	bool sync_busy; /* or what a failed one covered is being written again */
 	uint64_t sync_cover; /* `written` when it began */
 	uint64_t oldest_unsynced_ns;
+	enum stream_retry name_retry;	/* of the sync of a new name */
+	struct stream_rewrite *rewrite; /* a data sync has failed; NULL: none */
 	uint64_t last_progress;
 	struct pace pace;
 
@@ -359,8 +375,36 @@ bool stream_reserve_give_back(struct stream *stream);
 /* The file must be cut before it is put in its place. */
 bool stream_reserve_is_left(const struct stream *stream);
 
-/* streams.c: the disk takes bytes again after a pause by onError. */
-void stream_recovered(struct stream *stream);
+/* stream_trouble.c */
+/* Whether onError, and the kind of the error, let the stream wait instead of failing. */
+bool stream_may_pause(const struct stream *stream, int error);
+/* Paused until it works. Told and logged once; a further call changes nothing. */
+void stream_pause_for_error(struct stream *stream, const char *operation, int error,
+			    int64_t offset);
+/* The time has come; sets the next one. */
+void stream_retry(struct stream *stream, uint64_t now_ns);
+/* Syncs and the end, not writes: those go on with the pump when the stream is resumed. */
+void stream_retry_held(struct stream *stream);
+/* For whom no write is left to be tried again: resumes if nothing else is. True: resumed. */
+bool stream_recover(struct stream *stream);
+
+/* stream_rewrite.c */
+/* A data sync has failed with this negative errno: all it covered is to be written again. */
+void stream_rewrite_begin(struct stream *stream, int sync_error);
+/* Starts when nothing else is in flight. True: something moved. */
+bool stream_rewrite_move(struct stream *stream);
+void stream_rewrite_retry(struct stream *stream);
+/*
+ * The same for the last sync, under which no byte is held any more: size and, where all bytes
+ * were synced before, a new sync. `over` is called with 0 or -errno, perhaps at once. A
+ * negative errno: it cannot be done, and `over` is not called.
+ */
+int must_check stream_rewrite_final(struct stream *stream, int sync_error,
+				    void (*over)(struct stream *stream, int result));
+void stream_rewrite_final_again(struct stream *stream);
+/* For `over`: 0, or the error of the sync, which is the cause. */
+int must_check stream_rewrite_final_over(struct stream *stream, int result);
+void stream_rewrite_fini(struct stream *stream);
 
 /* stream_outlet.c */
 int must_check stream_outlet_init(struct stream *stream, int destination_fd);
@@ -388,6 +432,10 @@ void stream_publish_begin(struct stream *stream);
 void stream_release_begin(struct stream *stream);
 /* From the beginning of FINAL on. */
 bool stream_is_publishing(const struct stream *stream);
+/* Tries the stage that failed again. */
+void stream_publish_retry(struct stream *stream);
+/* What of the end failed is not tried again. False: nothing has failed. */
+bool stream_publish_give_up(struct stream *stream);
 /* The sync that was in flight when FINAL or RELEASE began is over. */
 void stream_publish_sync_over(struct stream *stream);
 

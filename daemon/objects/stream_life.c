@@ -106,6 +106,7 @@ static void drop_means(struct stream *stream)
 	list_remove(&stream->step.waiter.link);
 	stream_outlet_fini(stream);
 	stream_ring_fini(stream);
+	stream_rewrite_fini(stream);
 	stream_transfers_fini(stream);
 	flow_fini(&stream->flow);
 	list_for_each(used, &stream->used_entries)

@@ -159,6 +159,7 @@ static void row_added(struct catalogue_request *request)
 	}
 	stream->catalogue_row = request->row_id;
 	opening->errand.name = "open";
+	opening->errand.path = stream->absolute_path;
 	opening->errand.run = stream_destination_make_temporary;
 	opening->errand.done = temporary_made;
 	errand_start(stream->registry, &opening->errand);
@@ -472,6 +473,7 @@ int stream_open(struct holder *holder, struct stream_request *request, stream_op
 	stream->open_done = done;
 	stream->open_data = data;
 	stream->opening->errand.name = "open";
+	stream->opening->errand.path = stream->opening->path;
 	stream->opening->errand.run = stream_destination_find;
 	stream->opening->errand.done = destination_found;
 	errand_start(stream->registry, &stream->opening->errand);

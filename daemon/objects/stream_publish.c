@@ -14,8 +14,9 @@
  *	directory sync (the other levels), or removal of the temporary; the catalogue's row;
  *	close
  *
- * A stage that does not apply is passed over, so each list reads as a whole. The first error
- * of FINAL ends it; RELEASE goes on in any case, it can only tell.
+ * A stage that does not apply is passed over, so each list reads as a whole. An error of FINAL
+ * ends it, or is waited for where onError says so; RELEASE goes on in any case, it can only
+ * tell.
  */
 
 #include "config.h"
@@ -35,6 +36,8 @@
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
 
+#define REMOVE_TRIES 2
+
 enum stage {
 	STAGE_NONE,
 
@@ -53,6 +56,8 @@ enum stage {
 };
 
 static void run_stage(struct stream *stream);
+static void stage_done(struct stream *stream, int64_t result);
+static void stage_failed(struct stream *stream, int error);
 
 bool stream_is_publishing(const struct stream *stream)
 {
@@ -169,12 +174,78 @@ static bool stage_applies(const struct stream *stream, int stage)
 	case STAGE_REMOVE:
 		return stream->temporary_name && !keeps_file(stream);
 	case STAGE_FORGET:
-		return stream->catalogue_row != 0;
+		return stream->catalogue_row != 0 && stream->remove_failures == 0;
 	case STAGE_CLOSE:
 		return stream->file_fd >= 0 || stream->dir_fd >= 0;
 	default:
 		return true;
 	}
+}
+
+static void end_final(struct stream *stream, int error)
+{
+	stream->final_retry = STREAM_RETRY_NONE;
+	stream->stopping = true;
+	stream->publish_stage = STAGE_NONE;
+	flow_final_done(&stream->flow, error);
+	stream_schedule(stream);
+}
+
+/* What only paused the stream is told, but is not why it ends: it is given up. */
+static void give_final_up(struct stream *stream)
+{
+	stream->error_pause = false;
+	stream_note_need(stream, false);
+	flow_destroy(&stream->flow, 0);
+	end_final(stream, -ECANCELED);
+}
+
+static void rewritten(struct stream *stream, int result)
+{
+	int error = stream_rewrite_final_over(stream, result);
+
+	if (error < 0)
+		stage_failed(stream, error);
+	else
+		stage_done(stream, 0);
+}
+
+static void final_failed(struct stream *stream, const char *operation, int error)
+{
+	bool synced = stream->publish_stage == STAGE_SYNC;
+
+	if (synced && stream->final_retry == STREAM_RETRY_NONE) {
+		stream->final_retry = STREAM_RETRY_RUNS;
+		if (stream_rewrite_final(stream, error, rewritten) == 0)
+			return;
+	}
+	if (stream->final_given_up) {
+		give_final_up(stream);
+	} else if (stream_may_pause(stream, error) && (!synced || stream->rewrite)) {
+		stream->final_retry = STREAM_RETRY_WAITS;
+		stream_pause_for_error(stream, operation, error, -1);
+	} else {
+		stream_note_fault(stream, operation, error, -1);
+		end_final(stream, error);
+	}
+}
+
+void stream_publish_retry(struct stream *stream)
+{
+	if (stream->final_retry != STREAM_RETRY_WAITS)
+		return;
+	stream->final_retry = STREAM_RETRY_RUNS;
+	run_stage(stream);
+}
+
+bool stream_publish_give_up(struct stream *stream)
+{
+	if (stream->final_retry == STREAM_RETRY_NONE)
+		return false;
+	stream->final_given_up = true;
+	if (stream->final_retry == STREAM_RETRY_WAITS)
+		give_final_up(stream);
+	return true;
 }
 
 static void stage_failed(struct stream *stream, int error)
@@ -183,11 +254,7 @@ static void stage_failed(struct stream *stream, int error)
 	char path[256];
 
 	if (stream->publish_stage < STAGE_FINAL_DONE) {
-		stream_note_fault(stream, operation, error, -1);
-		stream->stopping = true;
-		stream->publish_stage = STAGE_NONE;
-		flow_final_done(&stream->flow, error);
-		stream_schedule(stream);
+		final_failed(stream, operation, error);
 		return;
 	}
 	/* The bytes are where they should be, or given up: all that is left is to say so. */
@@ -197,7 +264,9 @@ static void stage_failed(struct stream *stream, int error)
 		log_quote(stream->absolute_path ? stream->absolute_path : "", path, sizeof(path)));
 	if (stream->publish_stage == STAGE_SYNC_NAME_LATE)
 		stream_note_fault(stream, operation, error, -1);
-	stream->publish_stage++;
+	/* One that cannot be removed even so stays in the catalogue: the next start sees to it. */
+	if (stream->publish_stage != STAGE_REMOVE || ++stream->remove_failures == REMOVE_TRIES)
+		stream->publish_stage++;
 	run_stage(stream);
 }
 
@@ -206,6 +275,10 @@ static void stage_done(struct stream *stream, int64_t result)
 	if (result < 0) {
 		stage_failed(stream, (int)result);
 		return;
+	}
+	if (stream->final_retry != STREAM_RETRY_NONE) {
+		stream->final_retry = STREAM_RETRY_NONE;
+		(void)stream_recover(stream);
 	}
 	switch (stream->publish_stage) {
 	case STAGE_CUT:
@@ -217,6 +290,9 @@ static void stage_done(struct stream *stream, int64_t result)
 	case STAGE_SYNC_NAME:
 	case STAGE_SYNC_NAME_LATE:
 		stream->published = true;
+		break;
+	case STAGE_REMOVE:
+		stream->remove_failures = 0;
 		break;
 	default:
 		break;
@@ -274,7 +350,10 @@ static void run_stage(struct stream *stream)
 		submit(stream, IO_TRUNCATE, stream->file_fd, stream->written);
 		break;
 	case STAGE_SYNC:
-		submit(stream, IO_SYNC_DATA, stream->file_fd, 0);
+		if (stream->rewrite)
+			stream_rewrite_final_again(stream);
+		else
+			submit(stream, IO_SYNC_DATA, stream->file_fd, 0);
 		break;
 	case STAGE_NAME:
 		stream_step_run(stream, "rename", run_rename, stage_done);

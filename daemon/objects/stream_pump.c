@@ -25,9 +25,6 @@
 
 #define NS_PER_USEC UINT64_C(1000)
 
-/* A destination that failed is tried again this often while the stream is paused by onError. */
-#define RETRY_NS UINT64_C(1000000000)
-
 #define NAME_ROW(name, text) text,
 
 static const char *const event_names[] = { STREAM_EVENT_LIST(NAME_ROW) };
@@ -299,10 +296,8 @@ static void run_timers(struct stream *stream)
 		stream_lift_corks(stream);
 	if (take_due(stream, STREAM_DUE_ATTACH, now_ns))
 		stream_shutdown(stream, true);
-	if (take_due(stream, STREAM_DUE_RETRY, now_ns)) {
-		stream_set_due(stream, STREAM_DUE_RETRY, now_ns + RETRY_NS);
-		stream_transfer_retry(stream);
-	}
+	if (take_due(stream, STREAM_DUE_RETRY, now_ns))
+		stream_retry(stream, now_ns);
 	/* SYNC and PACE only have to wake the pump; who set them looks at the clock again. */
 	(void)take_due(stream, STREAM_DUE_SYNC, now_ns);
 	(void)take_due(stream, STREAM_DUE_PACE, now_ns);

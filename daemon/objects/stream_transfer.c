@@ -142,19 +142,6 @@ uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, ui
 
 /* ---- transfers ---- */
 
-static void pause_for_error(struct stream *stream, int error, uint64_t offset)
-{
-	/* Said once: the same trouble at the next try is no news. */
-	if (!stream->error_pause) {
-		stream_note_fault(stream, "write", error, (int64_t)offset);
-		stream->error_pause = true;
-		flow_hold(&stream->flow, true);
-		stream_set_state(stream, STREAM_STATE_PAUSED);
-		stream_tell(stream, STREAM_EVENT_PAUSED);
-		stream_set_due(stream, STREAM_DUE_RETRY, stream_now_ns() + UINT64_C(1000000000));
-	}
-}
-
 static void transfer_over(struct stream_transfer *transfer)
 {
 	struct stream *stream = transfer->stream;
@@ -175,9 +162,10 @@ static void transfer_over(struct stream_transfer *transfer)
 		transfer->failed = true;
 		return;
 	}
-	if (stream->options.on_error == STREAM_ON_ERROR_PAUSE) {
+	if (stream_may_pause(stream, (int)result)) {
 		transfer->failed = true;
-		pause_for_error(stream, (int)result, transfer->request.offset);
+		stream_pause_for_error(stream, "write", (int)result,
+				       (int64_t)transfer->request.offset);
 		return;
 	}
 	transfer->busy = false;
@@ -271,7 +259,7 @@ static void plan_transfer(struct stream *stream, struct stream_batch *batch,
 
 static bool may_submit(struct stream *stream)
 {
-	return !stream->stopping && stream->state != STREAM_STATE_PAUSED &&
+	return !stream->stopping && stream->state != STREAM_STATE_PAUSED && !stream->rewrite &&
 	       list_is_empty(&stream->room.link);
 }
 
@@ -309,8 +297,6 @@ static bool submit_all(struct stream *stream)
 
 void stream_transfer_retry(struct stream *stream)
 {
-	if (!stream->error_pause || stream->pause_asked)
-		return;
 	/* As if resumed, but without a word: the first success says it. */
 	for (int i = 0; stream->transfers && i < STREAM_TRANSFERS; i++) {
 		struct stream_transfer *transfer = &stream->transfers[i];
@@ -323,12 +309,8 @@ void stream_transfer_retry(struct stream *stream)
 /* The disk takes bytes again: nothing has failed at its last try. */
 static bool recover(struct stream *stream)
 {
-	if (!stream->error_pause || stream->pause_asked || stream->transfers_busy > 0 ||
-	    find_transfer(stream, true))
-		return false;
-	stream_set_due(stream, STREAM_DUE_RETRY, STREAM_NEVER);
-	stream_recovered(stream);
-	return true;
+	return stream->transfers_busy == 0 && !find_transfer(stream, true) &&
+	       stream_recover(stream);
 }
 
 /* ---- written, synced, done ---- */
@@ -394,18 +376,29 @@ static bool complete_batches(struct stream *stream)
 
 /* ---- syncs ---- */
 
+static void sync_failed(struct stream *stream, int error)
+{
+	if (stream->sync.operation == IO_SYNC_DATA) {
+		stream_rewrite_begin(stream, error);
+	} else if (stream_may_pause(stream, error)) {
+		stream->name_retry = STREAM_RETRY_WAITS;
+		stream_pause_for_error(stream, "syncDirectory", error, -1);
+	} else {
+		stream_fail(stream, "syncDirectory", error, -1);
+	}
+}
+
 static void sync_over(struct stream *stream)
 {
 	int64_t result = stream->sync.result;
 
 	stream->sync_busy = false;
 	if (result < 0) {
-		/* The kernel may have marked the pages clean: a second sync would lie. */
 		if (!stream->stopping)
-			stream_fail(stream, io_operation_name(stream->sync.operation), (int)result,
-				    (int64_t)(stream->base_offset + stream->synced));
+			sync_failed(stream, (int)result);
 	} else if (stream->sync.operation == IO_SYNC_DIRECTORY) {
 		stream->name_synced = true;
+		stream->name_retry = STREAM_RETRY_NONE;
 	} else {
 		stream->synced = stream->sync_cover;
 		if (stream->synced == stream->written)
@@ -503,7 +496,10 @@ static bool sync_maybe(struct stream *stream)
 	bool name;
 
 	if (stream->sync_busy || stream->stopping || stream_is_publishing(stream) ||
-	    !list_is_empty(&stream->room.link) || !sync_is_due(stream))
+	    !list_is_empty(&stream->room.link) || stream->rewrite ||
+	    stream->name_retry == STREAM_RETRY_WAITS)
+		return false;
+	if (stream->name_retry != STREAM_RETRY_WANTED && !sync_is_due(stream))
 		return false;
 	/* The last sync is the last one only if the file is not cut after it. */
 	if (is_last_sync(stream) && !stream_reserve_give_back(stream))
@@ -547,6 +543,7 @@ bool stream_transfer(struct stream *stream)
 	stream_reserve_ahead(stream);
 	moved |= move_written(stream);
 	moved |= recover(stream);
+	moved |= stream_rewrite_move(stream);
 	moved |= sync_maybe(stream);
 	moved |= complete_batches(stream);
 	return moved;

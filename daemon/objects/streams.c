@@ -159,6 +159,7 @@ void stream_go_on(struct stream *stream)
 		stream->error_pause = false;
 		stream->fault.operation = NULL;
 		stream_set_due(stream, STREAM_DUE_RETRY, STREAM_NEVER);
+		stream_retry_held(stream);
 	}
 	stream->pause_asked = false;
 	flow_hold(&stream->flow, false);
@@ -170,12 +171,6 @@ void stream_go_on(struct stream *stream)
 		stream_publish_begin(stream);
 	}
 	stream_schedule(stream);
-}
-
-void stream_recovered(struct stream *stream)
-{
-	log_info("stream", "resumed", "id=%s", stream->id_text);
-	stream_go_on(stream);
 }
 
 int stream_resume(struct stream *stream, struct refusal *refusal)
@@ -209,6 +204,8 @@ void stream_give_up(struct stream *stream)
 	bool failed = fault_is_set(&stream->fault) && !stream->error_pause;
 	int error = failed ? -stream->fault.error : 0;
 
+	if (stream_publish_give_up(stream))
+		return;
 	stream->error_pause = false;
 	stream->stopping = true;
 	stream_note_need(stream, false);
@@ -225,7 +222,7 @@ int stream_abort(struct stream *stream, const char *reason, uint64_t *ret_discar
 	if (r != 0)
 		return r;
 	/* Once the file is being put in place it is too late. */
-	if (stream_is_publishing(stream))
+	if (stream_is_publishing(stream) && stream->final_retry == STREAM_RETRY_NONE)
 		return stream_refuse_state(stream, refusal);
 	*ret_discarded_bytes =
 		stream->temporary_name ? stream->accepted : flow_length(&stream->flow);

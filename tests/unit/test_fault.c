@@ -45,6 +45,18 @@ START_TEST(a_path_that_is_too_long_is_cut)
 }
 END_TEST
 
+START_TEST(a_full_or_broken_disk_may_be_well_again_and_a_wrong_request_may_not)
+{
+	static const int passing[] = { EIO, ENOSPC, EDQUOT, EROFS, EINTR, EAGAIN, EMFILE, EACCES };
+	static const int staying[] = { EFBIG, EFAULT, EEXIST, EINVAL, ENOENT, ESHUTDOWN };
+
+	for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+		ck_assert(fault_may_pass(passing[i]) && fault_may_pass(-passing[i]));
+	for (size_t i = 0; i < sizeof(staying) / sizeof(*staying); i++)
+		ck_assert(!fault_may_pass(staying[i]) && !fault_may_pass(-staying[i]));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("fault");
@@ -55,6 +67,7 @@ int main(void)
 	tcase_add_test(tests, a_zeroed_fault_is_none);
 	tcase_add_test(tests, either_sign_of_an_errno_is_kept_positive);
 	tcase_add_test(tests, a_path_that_is_too_long_is_cut);
+	tcase_add_test(tests, a_full_or_broken_disk_may_be_well_again_and_a_wrong_request_may_not);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
