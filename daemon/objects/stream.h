@@ -160,7 +160,7 @@ enum stream_due {
 #define STREAM_NEVER UINT64_MAX
 
 /* A request that is part of opening, publishing or closing: one at a time. */
-struct stream_step {
+struct stream_task {
 	struct io_request request;
 	struct engine_waiter waiter;
 	void (*then)(struct stream *stream, int64_t result);
@@ -220,7 +220,7 @@ struct stream {
 	int64_t catalogue_row;
 	struct catalogue_request catalogue_request;
 	bool catalogue_busy;
-	struct stream_step step;
+	struct stream_task task;
 	int publish_stage;
 	enum stream_retry final_retry; /* of the present stage */
 	bool final_given_up;	       /* the try under way is the last */
@@ -322,15 +322,15 @@ void stream_end_as(struct stream *stream, enum stream_ending ending);
 void stream_note_need(struct stream *stream, bool need);
 uint64_t stream_now_ns(void);
 
-void stream_step_init(struct stream *stream);
+void stream_task_init(struct stream *stream);
 
 /*
- * Submits stream->step.request, of which operation, fd and the like are set; `then` is called
+ * Submits stream->task.request, of which operation, fd and the like are set; `then` is called
  * later, with the result, from the pump or the loop.
  */
-void stream_step_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
+void stream_task_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
 /* For IO_RUN; `name` is a constant. */
-void stream_step_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
+void stream_task_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
 		     void (*then)(struct stream *, int64_t));
 
 /* stream_open.c */

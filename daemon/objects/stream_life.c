@@ -53,7 +53,7 @@ static void init_fields(struct stream *stream)
 	list_init(&stream->waits);
 	list_init(&stream->observers);
 	list_init(&stream->room.link);
-	stream_step_init(stream);
+	stream_task_init(stream);
 	inline_store_init(&stream->inline_store);
 	flow_init(&stream->flow, &closed);
 	for (int i = 0; i < STREAM_DUES; i++)
@@ -103,7 +103,7 @@ static void drop_means(struct stream *stream)
 	list_remove(&stream->holder_link);
 	stream->holder = NULL;
 	list_remove(&stream->room.link);
-	list_remove(&stream->step.waiter.link);
+	list_remove(&stream->task.waiter.link);
 	stream_outlet_fini(stream);
 	stream_ring_fini(stream);
 	stream_rewrite_fini(stream);

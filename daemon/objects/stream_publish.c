@@ -303,10 +303,10 @@ static void stage_done(struct stream *stream, int64_t result)
 
 static void submit(struct stream *stream, enum io_operation operation, int fd, uint64_t length)
 {
-	stream->step.request.operation = operation;
-	stream->step.request.fd = fd;
-	stream->step.request.length = length;
-	stream_step_submit(stream, stage_done);
+	stream->task.request.operation = operation;
+	stream->task.request.fd = fd;
+	stream->task.request.length = length;
+	stream_task_submit(stream, stage_done);
 }
 
 static void row_gone(struct catalogue_request *request)
@@ -356,26 +356,26 @@ static void run_stage(struct stream *stream)
 			submit(stream, IO_SYNC_DATA, stream->file_fd, 0);
 		break;
 	case STAGE_NAME:
-		stream_step_run(stream, "rename", run_rename, stage_done);
+		stream_task_run(stream, "rename", run_rename, stage_done);
 		break;
 	case STAGE_SYNC_NAME:
 	case STAGE_SYNC_NAME_LATE:
 		submit(stream, IO_SYNC_DIRECTORY, stream->dir_fd, 0);
 		break;
 	case STAGE_HAND_BACK:
-		stream_step_run(stream, "unlock", run_hand_back, stage_done);
+		stream_task_run(stream, "unlock", run_hand_back, stage_done);
 		break;
 	case STAGE_FINAL_DONE:
 		all_in_place(stream);
 		break;
 	case STAGE_REMOVE:
-		stream_step_run(stream, "unlink", run_remove, stage_done);
+		stream_task_run(stream, "unlink", run_remove, stage_done);
 		break;
 	case STAGE_FORGET:
 		submit_forget(stream);
 		break;
 	case STAGE_CLOSE:
-		stream_step_run(stream, "close", run_close, stage_done);
+		stream_task_run(stream, "close", run_close, stage_done);
 		break;
 	case STAGE_RELEASED:
 		stream->publish_stage = STAGE_NONE;
