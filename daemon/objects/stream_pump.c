@@ -422,6 +422,7 @@ static void step_try(struct stream *stream)
 		break;
 	case ENGINE_BUSY:
 		step->waiter.device = step->request.device;
+		step->waiter.group = stream->user->uid;
 		engine_on_room(stream->registry->engine, &step->waiter);
 		break;
 	}
@@ -434,7 +435,7 @@ static void step_room(struct engine_waiter *waiter)
 
 void stream_step_init(struct stream *stream)
 {
-	list_init(&stream->step.waiter.link);
+	engine_waiter_init(&stream->step.waiter);
 	stream->step.waiter.room = step_room;
 	stream->step.waiter.owner = stream;
 }
