@@ -84,6 +84,7 @@ void view_stream_runtime(struct args *args, const struct stream *stream)
 	view_count(&object, "blockedUSec", runtime.blocked_usec);
 	if (runtime.path)
 		view_text(&object, "path", runtime.path);
+	args_add_optional_string(&object, "digest", runtime.digest);
 	if (runtime.fault)
 		view_fault(&object, "fault", runtime.fault);
 }

@@ -15,6 +15,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/io/fd_kind.h"
 #include "daemon/io/file.h"
+#include "daemon/io/side_file.h"
 #include "daemon/objects/stores.h"
 #include "daemon/objects/stream.h"
 #include "proto/ring.h"
@@ -99,6 +100,10 @@ static int find_directory(struct stream_opening *opening)
 	if (fstat(opening->dir_fd, &facts) < 0)
 		return -errno;
 	opening->device = facts.st_dev;
+	if (opening->side_file && strlen(opening->base_name) > SIDE_FILE_NAME_MAX) {
+		opening->reason = "the name of its side file is too long";
+		return ROOT_E_REFUSED;
+	}
 	r = find_absolute_path(opening);
 	return r < 0 ? r : check_present(opening);
 }

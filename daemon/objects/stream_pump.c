@@ -298,8 +298,9 @@ static void run_timers(struct stream *stream)
 		stream_shutdown(stream, true);
 	if (take_due(stream, STREAM_DUE_RETRY, now_ns))
 		stream_retry(stream, now_ns);
-	/* SYNC and PACE only have to wake the pump; who set them looks at the clock again. */
+	/* SYNC, FRAME and PACE only have to wake the pump; who set them looks at the clock again. */
 	(void)take_due(stream, STREAM_DUE_SYNC, now_ns);
+	(void)take_due(stream, STREAM_DUE_FRAME, now_ns);
 	(void)take_due(stream, STREAM_DUE_PACE, now_ns);
 }
 
