@@ -128,6 +128,7 @@ static void release_file_item(void *item)
 	struct store_file *file = item;
 
 	free(file->path);
+	free((char *)file->digest);
 }
 
 static void files_listed(void *data, int result, const struct store_file *files, size_t count,
@@ -151,10 +152,10 @@ static void files_listed(void *data, int result, const struct store_file *files,
 		struct store_file item = files[i];
 
 		item.path = strdup(files[i].path);
-		if (item.path)
-			listing_add(listing, &item);
-		else
+		item.digest = files[i].digest ? strdup(files[i].digest) : NULL;
+		if (!item.path || (files[i].digest && !item.digest))
 			listing_fail(listing, -ENOMEM);
+		listing_add(listing, &item);
 	}
 	result = listing_start(listing, call, &own);
 	if (result)
