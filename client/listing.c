@@ -17,8 +17,7 @@
 /* Between two answers of a list. */
 #define ANSWER_TIMEOUT_USEC (45 * FOREBAY_USEC_PER_SEC)
 
-/* The writer's object as text, the caller's to cJSON_free(). */
-static int take_text(struct args *args, char **ret_text)
+int listing_take_text(struct args *args, char **ret_text)
 {
 	cJSON *object;
 	char *text;
@@ -41,7 +40,7 @@ enum verb_status listing_call(struct verb_call *call, const char *method, struct
 	char *text;
 	int r;
 
-	r = take_text(args, &text);
+	r = listing_take_text(args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
 	r = forebay_call(call->connection, method, text, NULL, ret_reply);
@@ -99,7 +98,7 @@ enum verb_status listing_table(struct verb_call *call, const char *method, struc
 	char *text;
 	int r;
 
-	r = take_text(args, &text);
+	r = listing_take_text(args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
 	r = forebay_call_more(call->connection, method, text);
