@@ -8,7 +8,6 @@
  */
 
 #include "client/verbs.h"
-#include "proto/must_check.h"
 
 struct args;
 struct cJSON;
@@ -32,9 +31,6 @@ enum verb_status listing_field(struct verb_call *call, const char *method, struc
 /* The call alone; ret_reply may be NULL. A failure has been reported. Empties the writer. */
 enum verb_status listing_call(struct verb_call *call, const char *method, struct args *args,
 			      struct forebay_reply *ret_reply);
-
-/* The writer's object as text, the caller's to cJSON_free(). Empties the writer. */
-int listing_take_text(struct args *args, char **ret_text) must_check;
 
 /* {"id":ID} with the verb's first argument, which most methods want. */
 void listing_begin_id(struct verb_call *call, struct args *ret_args);

@@ -126,7 +126,7 @@ enum verb_status verb_store_verify(struct verb_call *call)
 	args_init(&args);
 	args_add_optional_string(&args, "store", options_text(&call->options, "store"));
 	args_add_string(&args, "path", call->options.arguments[0]);
-	r = listing_take_text(&args, &text);
+	r = args_take_text(&args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
 	r = forebay_call_more(call->connection, "io.forebay.store.Verify", text);

@@ -16,6 +16,8 @@ static const char *const open_names[] = { STREAM_OPEN_LIST(NAME_ROW) };
 static const char *const ack_names[] = { STREAM_ACK_LIST(NAME_ROW) };
 static const char *const disconnect_names[] = { STREAM_DISCONNECT_LIST(NAME_ROW) };
 static const char *const on_error_names[] = { STREAM_ON_ERROR_LIST(NAME_ROW) };
+static const char *const step_names[] = { STREAM_STEP_LIST(NAME_ROW) };
+static const char *const checksum_names[] = { STREAM_CHECKSUM_LIST(NAME_ROW) };
 
 #define COUNT(names) ((int64_t)(sizeof(names) / sizeof((names)[0])))
 
@@ -52,6 +54,16 @@ const char *stream_on_error_name(int64_t value)
 	return name_of(on_error_names, COUNT(on_error_names), value);
 }
 
+const char *stream_step_name(int64_t value)
+{
+	return name_of(step_names, COUNT(step_names), value);
+}
+
+const char *stream_checksum_name(int64_t value)
+{
+	return name_of(checksum_names, COUNT(checksum_names), value);
+}
+
 int64_t stream_open_parse(const char *text)
 {
 	return value_of(open_names, COUNT(open_names), text);
@@ -70,6 +82,16 @@ int64_t stream_disconnect_parse(const char *text)
 int64_t stream_on_error_parse(const char *text)
 {
 	return value_of(on_error_names, COUNT(on_error_names), text);
+}
+
+int64_t stream_step_parse(const char *text)
+{
+	return value_of(step_names, COUNT(step_names), text);
+}
+
+int64_t stream_checksum_parse(const char *text)
+{
+	return value_of(checksum_names, COUNT(checksum_names), text);
 }
 
 int64_t stream_mode_parse(const char *text)
@@ -91,12 +113,30 @@ bool stream_open_is_temporary(enum stream_open open)
 	return open == STREAM_OPEN_REPLACE || open == STREAM_OPEN_EXCLUSIVE;
 }
 
+bool stream_step_is_compressing(enum stream_step_kind kind)
+{
+	return kind == STREAM_STEP_GZIP || kind == STREAM_STEP_ZSTD;
+}
+
 void stream_options_init(struct stream_options *options)
 {
-	int64_t *fields = (int64_t *)options;
-
-	for (size_t i = 0; i < sizeof(*options) / sizeof(*fields); i++)
-		fields[i] = OPTION_UNSET;
+	*options = (struct stream_options){
+		.open = OPTION_UNSET,
+		.ack = OPTION_UNSET,
+		.on_disconnect = OPTION_UNSET,
+		.on_error = OPTION_UNSET,
+		.mode = OPTION_UNSET,
+		.start = OPTION_UNSET,
+		.high_water_mark = OPTION_UNSET,
+		.low_water_mark = OPTION_UNSET,
+		.maximum_length = OPTION_UNSET,
+		.sync_interval_usec = OPTION_UNSET,
+		.attach_timeout_usec = OPTION_UNSET,
+		.rate_bytes_per_second = OPTION_UNSET,
+		.size_hint = OPTION_UNSET,
+		.ring_bytes = OPTION_UNSET,
+		.checksum = OPTION_UNSET,
+	};
 }
 
 static void set_default(int64_t *option, int64_t value)
@@ -194,6 +234,53 @@ static const char *resolve_disconnect(struct stream_options *options, enum strea
 	return NULL;
 }
 
+static bool resolve_level(struct stream_step *step)
+{
+	switch (step->kind) {
+	case STREAM_STEP_GZIP:
+		set_default(&step->level, STREAM_GZIP_LEVEL_DEFAULT);
+		return step->level >= 0 && step->level <= STREAM_GZIP_LEVEL_MAX;
+	case STREAM_STEP_ZSTD:
+		set_default(&step->level, STREAM_ZSTD_LEVEL_DEFAULT);
+		return step->level >= 1 && step->level <= STREAM_ZSTD_LEVEL_MAX;
+	case STREAM_STEP_GUNZIP:
+	case STREAM_STEP_UNZSTD:
+		break;
+	}
+	return step->level == OPTION_UNSET;
+}
+
+static const char *resolve_steps(struct stream_options *options)
+{
+	if (options->steps_count > STREAM_STEPS_MAX)
+		return "steps";
+	for (uint32_t i = 0; i < options->steps_count; i++)
+		if (!resolve_level(&options->steps[i]))
+			return "steps";
+	return NULL;
+}
+
+/*
+ * A digest is that of a whole file, so the file must be this stream's from its first byte.
+ * After resolve_target(): a passed descriptor stands as update.
+ */
+static const char *resolve_checksum(struct stream_options *options, enum stream_target target)
+{
+	bool is_whole = options->open != STREAM_OPEN_APPEND && options->open != STREAM_OPEN_UPDATE;
+
+	if (options->side_file) {
+		if (target != STREAM_TARGET_PATH || !is_whole)
+			return "sideFile";
+		set_default(&options->checksum, STREAM_CHECKSUM_SHA256);
+		if (options->checksum != STREAM_CHECKSUM_SHA256)
+			return "sideFile";
+	}
+	set_default(&options->checksum, STREAM_CHECKSUM_NONE);
+	if (options->checksum != STREAM_CHECKSUM_NONE && !is_whole)
+		return "checksum";
+	return NULL;
+}
+
 static const char *resolve_rest(struct stream_options *options)
 {
 	set_default(&options->on_error, STREAM_ON_ERROR_FAIL);
@@ -223,6 +310,10 @@ int stream_options_resolve(struct stream_options *options, enum stream_target ta
 		wrong = resolve_target(options, target);
 	if (!wrong)
 		wrong = resolve_disconnect(options, target);
+	if (!wrong)
+		wrong = resolve_steps(options);
+	if (!wrong)
+		wrong = resolve_checksum(options, target);
 	if (!wrong)
 		wrong = resolve_rest(options);
 	if (!wrong)

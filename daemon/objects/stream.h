@@ -15,6 +15,9 @@
  * A batch is completed towards the flow, and its memory is the producer's again, when
  * `written` (ack written) or `synced` (the other levels) has passed its end.
  *
+ * Where bytes are stored as they are, their position in the file is that in the stream, from
+ * base_offset on. With steps it is another; "stored" positions are those.
+ *
  *	stream_life.c		the object itself: made, ended, forgotten
  *	stream_open.c		Open: checks, order of things, answer
  *	stream_destination.c	what of it waits for a disk
@@ -22,6 +25,8 @@
  *	stream_producer.c	Attach, and what follows a hang-up
  *	stream_pump.c		carries out what the flow says; states, timers, events
  *	stream_transfer.c	batches to files: transfers and syncs
+ *	stream_transform.c	steps and digests: what is stored is not what was written
+ *	stream_blocks.c		the private memory that takes
  *	stream_direct.c		which bytes go past the page cache
  *	stream_reserve.c	room on the disk ahead of the writer
  *	stream_rewrite.c	after a failed data sync: held bytes are written again
@@ -29,6 +34,7 @@
  *	stream_outlet.c		batches to pipes and sockets
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
+ *	stream_record.c		what the catalogue is told of a file put in place
  *	stream_wait.c		those who wait for a level
  */
 
@@ -44,6 +50,8 @@
 #include "daemon/core/stream_options.h"
 #include "daemon/core/stream_state.h"
 #include "daemon/io/catalogue.h"
+#include "daemon/io/catalogue_file.h"
+#include "daemon/io/digest.h"
 #include "daemon/io/io_engine.h"
 #include "daemon/io/memfd.h"
 #include "daemon/io/sigbus.h"
@@ -56,8 +64,10 @@ struct forebay_ring_header;
 struct holder;
 struct outlet;
 struct registry;
+struct stream_block;
 struct stream_opening;
 struct stream_rewrite;
+struct stream_transform;
 struct user;
 
 #define STREAM_SINKS 16
@@ -99,8 +109,9 @@ struct stream_transfer {
 	struct io_request request;
 	struct iovec iov[STREAM_TRANSFER_IOV];
 	struct stream *stream;
-	struct stream_batch *batch;
-	uint64_t position;
+	struct stream_batch *batch; /* NULL: from a block */
+	struct stream_block *block; /* NULL: from a batch */
+	uint64_t position;	    /* stored */
 	uint64_t bytes;
 	bool busy; /* in use: in flight, or failed and to be tried again */
 	bool failed;
@@ -149,6 +160,7 @@ enum stream_retry {
 /* What a stream's one timer may be waiting for. */
 enum stream_due {
 	STREAM_DUE_SYNC,
+	STREAM_DUE_FRAME,
 	STREAM_DUE_CORK,
 	STREAM_DUE_ATTACH,
 	STREAM_DUE_RETRY,
@@ -160,7 +172,7 @@ enum stream_due {
 #define STREAM_NEVER UINT64_MAX
 
 /* A request that is part of opening, publishing or closing: one at a time. */
-struct stream_step {
+struct stream_task {
 	struct io_request request;
 	struct engine_waiter waiter;
 	void (*then)(struct stream *stream, int64_t result);
@@ -194,6 +206,7 @@ struct stream {
 	bool stopping;	    /* no further transfers: failed or aborted */
 	bool final_held;    /* ended while paused: the file is put in place when resumed */
 	bool cut;	    /* to its length, after a size hint that was too large */
+	bool rewound;	    /* after a failed sync, and none has succeeded since */
 	bool published;	    /* under its final name, the name on the device */
 	bool error_pause;   /* paused by onError */
 	bool pause_asked;   /* paused by its user, whatever the disk does */
@@ -204,6 +217,7 @@ struct stream {
 	/* The destination. */
 	struct stream_opening *opening; /* while OPENING */
 	int file_fd;
+	int lock_fd;	 /* the first descriptor, where file_fd is a fresh one; -1: file_fd has it */
 	int direct_fd;	 /* the same file, O_DIRECT; -1: it has none */
 	bool direct_off; /* the file refused such a write */
 	int dir_fd;	 /* of the file, for rename and sync; -1: none */
@@ -220,8 +234,11 @@ struct stream {
 	int64_t catalogue_row;
 	struct catalogue_request catalogue_request;
 	bool catalogue_busy;
-	struct stream_step step;
+	struct stream_task task;
 	int publish_stage;
+	struct iovec last_piece; /* of the stage that flushes */
+	struct catalogue_file record;
+	void (*record_done)(struct stream *stream);
 	enum stream_retry final_retry; /* of the present stage */
 	bool final_given_up;	       /* the try under way is the last */
 	int remove_failures;	       /* of the temporary */
@@ -239,6 +256,8 @@ struct stream {
 	struct list free_entries;
 	struct inline_store inline_store;
 	struct stream_ring ring;
+	struct stream_transform *transform; /* NULL: bytes are stored as they are */
+	char digest[DIGEST_TEXT_BYTES];	    /* of what is stored; "": none, or not known yet */
 
 	/* On the way to disk. */
 	struct stream_batch batches[STREAM_SINKS]; /* a circle */
@@ -322,15 +341,15 @@ void stream_end_as(struct stream *stream, enum stream_ending ending);
 void stream_note_need(struct stream *stream, bool need);
 uint64_t stream_now_ns(void);
 
-void stream_step_init(struct stream *stream);
+void stream_task_init(struct stream *stream);
 
 /*
- * Submits stream->step.request, of which operation, fd and the like are set; `then` is called
+ * Submits stream->task.request, of which operation, fd and the like are set; `then` is called
  * later, with the result, from the pump or the loop.
  */
-void stream_step_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
+void stream_task_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
 /* For IO_RUN; `name` is a constant. */
-void stream_step_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
+void stream_task_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
 		     void (*then)(struct stream *, int64_t));
 
 /* stream_open.c */
@@ -344,8 +363,12 @@ void stream_batch_begin(struct stream *stream, struct flow_sink *sink);
 bool stream_transfer(struct stream *stream);
 /* Tries the failed ones again. */
 void stream_transfer_retry(struct stream *stream);
-/* Up to where transfers are planned, or over. */
-uint64_t stream_planned_position(const struct stream *stream);
+/* Up to where transfers are planned, or over; stored. */
+uint64_t stream_stored_planned(const struct stream *stream);
+/* Those that are planned and not in flight are forgotten: what they took is planned anew. */
+void stream_transfers_forget(struct stream *stream);
+/* The producer has more for us, and no batch can begin until one has ended. */
+bool stream_is_jammed(const struct stream *stream);
 /* Bytes at the stream's ack level. */
 uint64_t stream_done_position(const struct stream *stream);
 /* The address of a position of an entry, and how many bytes follow it in one piece. */
@@ -362,10 +385,46 @@ uint64_t stream_direct_bytes(const struct stream *stream, const struct stream_ba
 /* How much goes through it, up to where direct writes can begin again. */
 uint64_t stream_buffered_bytes(const struct stream *stream, const struct stream_batch *batch,
 			       uint64_t most);
+/* The same of a piece of memory that lies in its page as it will in the file's. */
+uint64_t stream_direct_piece(const struct stream *stream, uint64_t position, uint64_t bytes,
+			     bool *ret_direct);
 /* Another way than those in flight: it has to wait for them. */
 bool stream_direct_must_wait(const struct stream *stream, const struct stream_transfer *transfer);
 /* The file cannot do it: true if the transfer is to be tried again, without. */
 bool stream_direct_refused(struct stream_transfer *transfer);
+
+/* stream_transform.c; but for init, fini and is_busy only where there is one */
+int must_check stream_transform_init(struct stream *stream);
+void stream_transform_fini(struct stream *stream);
+/* Gives the worker what there is. True: something moved. */
+bool stream_transform_move(struct stream *stream);
+/* Its end will run the pump. */
+bool stream_transform_is_busy(const struct stream *stream);
+/* It cannot go on before a sync. */
+bool stream_transform_needs_sync(const struct stream *stream);
+/* Something waits to be planned or taken. */
+bool stream_transform_has_output(const struct stream *stream);
+/* Fills the transfer with the next piece, of at most `most` bytes. */
+void stream_transform_plan(struct stream *stream, struct stream_transfer *transfer, uint64_t most);
+/* For outlets: the next piece, and how much of it was taken. */
+bool stream_transform_peek(struct stream *stream, uint64_t most, struct iovec *ret_piece);
+void stream_transform_took(struct stream *stream, uint64_t bytes);
+/* What is stored is at the destination up to there: the position up to which that is whole. */
+uint64_t stream_transform_written(struct stream *stream, uint64_t stored_end);
+void stream_transform_synced(struct stream *stream);
+uint64_t stream_transform_planned(const struct stream *stream);
+/* The end of what is stored, with and without steps. */
+uint64_t stream_stored_end(const struct stream *stream);
+/* What was handed over before a rewind, and may stand behind that end. */
+uint64_t stream_stored_most(const struct stream *stream);
+/* At the end: the rest that is to be written, which may be nothing. -EBADMSG. */
+int must_check stream_transform_finish(struct stream *stream, struct iovec *ret_piece);
+void stream_transform_finished(struct stream *stream);
+const char *stream_transform_failed_name(const struct stream *stream);
+void stream_transform_digest(const struct stream *stream, char text[static DIGEST_TEXT_BYTES]);
+/* What is behind the last sync is fed and written again; nothing may be in flight. */
+bool stream_transform_can_rewind(const struct stream *stream);
+int must_check stream_transform_rewind(struct stream *stream);
 
 /* stream_reserve.c */
 /* Reserves more if the writer comes near the end of what is reserved. */
@@ -439,10 +498,17 @@ bool stream_publish_give_up(struct stream *stream);
 /* The sync that was in flight when FINAL or RELEASE began is over. */
 void stream_publish_sync_over(struct stream *stream);
 
+/* stream_record.c */
+bool stream_record_is_wanted(const struct stream *stream);
+/* `done` is called once, from the pump or the loop, whether that worked or not. */
+void stream_record_begin(struct stream *stream, void (*done)(struct stream *stream));
+
 /* stream_wait.c */
 void stream_waits_check(struct stream *stream);
 /* The stream is about to be forgotten. */
 void stream_waits_drop(struct stream *stream);
 bool stream_waits_for_sync(const struct stream *stream);
+/* For bytes that are not written yet. */
+bool stream_waits_for_written(const struct stream *stream);
 
 #endif

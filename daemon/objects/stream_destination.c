@@ -15,6 +15,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/io/fd_kind.h"
 #include "daemon/io/file.h"
+#include "daemon/io/side_file.h"
 #include "daemon/objects/stores.h"
 #include "daemon/objects/stream.h"
 #include "proto/ring.h"
@@ -81,6 +82,10 @@ static int find_directory(struct stream_opening *opening)
 	if (fstat(opening->dir_fd, &facts) < 0)
 		return -errno;
 	opening->device = facts.st_dev;
+	if (opening->side_file && strlen(opening->base_name) > SIDE_FILE_NAME_MAX) {
+		opening->reason = "the name of its side file is too long";
+		return ROOT_E_REFUSED;
+	}
 	r = file_get_path(opening->dir_fd, opening->base_name, &opening->absolute_path);
 	return r < 0 ? r : check_present(opening);
 }

@@ -40,6 +40,7 @@ struct stream_opening {
 	mode_t mode;
 	uint64_t start;
 	uint64_t size_hint;
+	bool side_file;
 	uint64_t ring_bytes;
 	char temporary_name[PUBLISH_TEMPORARY_NAME_MAX];
 

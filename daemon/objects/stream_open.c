@@ -235,6 +235,8 @@ static int set_up_means(struct stream *stream)
 		r = stream_outlet_init(stream, take_fd(&opening->destination_fd));
 	else
 		r = stream_transfers_init(stream);
+	if (r == 0)
+		r = stream_transform_init(stream);
 	if (r == 0 && opening->ring_bytes > 0) {
 		stream->ring.phase = stream->base_offset & PHASE_MASK;
 		r = stream_ring_adopt(stream, opening->ring_fd, &opening->ring);
@@ -395,6 +397,7 @@ static struct stream_opening *opening_new(struct stream *stream, const struct st
 	opening->mode = (mode_t)options->mode;
 	opening->start = (uint64_t)options->start;
 	opening->size_hint = (uint64_t)options->size_hint;
+	opening->side_file = options->side_file;
 	opening->ring_bytes = (uint64_t)options->ring_bytes;
 	return opening;
 }

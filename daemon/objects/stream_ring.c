@@ -300,7 +300,9 @@ static uint64_t bytes_worth_taking(const struct stream *stream, const struct rin
 	uint64_t bytes = view->head - stream->accepted;
 	uint64_t odd = offset_in_page(stream, view->head);
 
-	if (stream->transfers_busy == 0 || view->ended != 0 || view->need != stream->ring.need)
+	bool busy = stream->transfers_busy > 0 || stream_transform_is_busy(stream);
+
+	if (!busy || view->ended != 0 || view->need != stream->ring.need)
 		return bytes;
 	return bytes < stream->ring.bytes / STREAM_SINKS ? 0 : bytes - odd;
 }
@@ -367,7 +369,8 @@ bool stream_ring_sleep(struct stream *stream)
 
 	if (!ring->header || ring->closed || stream->stopping || stream->ended)
 		return false;
-	others_wake = stream->transfers_busy > 0 || stream->sync_busy;
+	others_wake =
+		stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream);
 	store(&ring->header->sleeping, others_wake ? 0 : 1);
 	if (others_wake)
 		return false;

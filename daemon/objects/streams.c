@@ -51,6 +51,7 @@ void stream_get_runtime(const struct stream *stream, struct stream_runtime *ret_
 		.drains = stream->drains,
 		.blocked_usec = blocked_ns / NS_PER_USEC,
 		.path = stream->absolute_path,
+		.digest = stream->digest[0] != '\0' ? stream->digest : NULL,
 		.fault = fault_is_set(&stream->fault) ? &stream->fault : NULL,
 	};
 }

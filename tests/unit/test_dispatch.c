@@ -106,9 +106,14 @@ START_TEST(meanings_are_refused_by_their_whole_path)
 {
 	static const char *const cases[][2] = {
 		{ "\"mode\":\"9\"", "context.mode" },
-		{ "\"steps\":[{\"name\":\"gzip\"}]", "context.steps" },
-		{ "\"checksum\":\"sha256\"", "context.checksum" },
-		{ "\"sideFile\":true", "context.sideFile" },
+		{ "\"steps\":[{\"name\":\"gzip\",\"level\":10}]", "context.steps" },
+		{ "\"steps\":[{\"name\":\"gunzip\",\"level\":\"-9223372036854775808\"}]",
+		  "context.steps" },
+		{ "\"steps\":[{\"name\":\"gunzip\"},{\"name\":\"gunzip\"},{\"name\":\"gunzip\"},"
+		  "{\"name\":\"gunzip\"},{\"name\":\"gunzip\"}]",
+		  "context.steps" },
+		{ "\"checksum\":\"sha256\",\"open\":\"append\"", "context.checksum" },
+		{ "\"sideFile\":true,\"checksum\":\"crc32\"", "context.sideFile" },
 		{ "\"rotate\":{}", "context.rotate" },
 		{ "\"retention\":{}", "context.retention" },
 		{ "\"highWaterMark\":-1", "context.highWaterMark" },
