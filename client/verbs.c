@@ -191,6 +191,8 @@ const struct verb verbs[] = {
 	  verb_store_files },
 	{ "store", "remove", "PATH...", "remove files", 1, VERB_ARGUMENTS_ANY, store_options, NULL,
 	  verb_store_remove },
+	{ "store", "verify", "PATH", "hold a file against its recorded digest", 1, 1, store_options,
+	  NULL, verb_store_verify },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };
 

@@ -224,6 +224,35 @@ void catalogue_remove_file(struct catalogue *catalogue, int64_t row_id,
 	catalogue_submit(catalogue, request);
 }
 
+static int perform_forget(struct catalogue_request *request, struct sqlite3 *database)
+{
+	const struct arguments *arguments = request->arguments;
+	sqlite3_stmt *statement = NULL;
+	int r = prepare(database, "DELETE FROM file WHERE path = ?1 AND inode = ?2", arguments,
+			&statement);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_bind_int64(statement, 2, (int64_t)arguments->inode);
+	if (r == SQLITE_OK)
+		r = sqlite3_step(statement);
+	(void)sqlite3_finalize(statement); /* repeats the result of the step */
+	return catalogue_errno(r);
+}
+
+int catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_t inode,
+			  struct catalogue_request *request)
+{
+	struct arguments *arguments = copy_texts(&path, 1);
+
+	if (!arguments)
+		return -ENOMEM;
+	arguments->inode = inode;
+	request->arguments = arguments;
+	request->perform = perform_forget;
+	catalogue_submit(catalogue, request);
+	return 0;
+}
+
 /* ---- what is there ---- */
 
 #define COLUMNS                                                                                    \
@@ -372,11 +401,18 @@ int catalogue_find_template(struct catalogue *catalogue, const struct catalogue_
 	return submit_find(catalogue, find, copy_template(template), perform_find_template);
 }
 
-bool catalogue_file_is_same(const struct catalogue_file *row, const struct stat *facts)
+struct catalogue_identity catalogue_identity(const struct stat *facts)
 {
-	int64_t mtime_ns =
-		(int64_t)facts->st_mtim.tv_sec * 1000000000 + (int64_t)facts->st_mtim.tv_nsec;
+	return (struct catalogue_identity){
+		.inode = facts->st_ino,
+		.bytes = (uint64_t)facts->st_size,
+		.mtime_ns = (int64_t)facts->st_mtim.tv_sec * 1000000000 + facts->st_mtim.tv_nsec,
+	};
+}
 
-	return row->inode == facts->st_ino && row->bytes == (uint64_t)facts->st_size &&
-	       row->mtime_ns == mtime_ns;
+bool catalogue_file_is_same(const struct catalogue_file *row,
+			    const struct catalogue_identity *identity)
+{
+	return row->inode == identity->inode && row->bytes == identity->bytes &&
+	       row->mtime_ns == identity->mtime_ns;
 }

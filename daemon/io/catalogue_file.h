@@ -29,6 +29,13 @@
 
 struct stat;
 
+/* What tells a file, unchanged, from any other under the same path. */
+struct catalogue_identity {
+	uint64_t inode;
+	uint64_t bytes;
+	int64_t mtime_ns;
+};
+
 /* All texts are needed. */
 struct catalogue_file {
 	int64_t row_id; /* the catalogue's name for it */
@@ -71,6 +78,10 @@ int must_check catalogue_add_file(struct catalogue *catalogue, const struct cata
 void catalogue_remove_file(struct catalogue *catalogue, int64_t row_id,
 			   struct catalogue_request *request);
 
+/* The same for whoever has removed the file: a row of this path and inode, if there is one. */
+int must_check catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_t inode,
+				     struct catalogue_request *request);
+
 /* The one of this absolute path, or none. */
 int must_check catalogue_find_file(struct catalogue *catalogue, const char *path,
 				   struct catalogue_find *find);
@@ -94,7 +105,10 @@ int must_check catalogue_take_number(struct catalogue *catalogue,
 
 void catalogue_files_fini(struct catalogue_files *files);
 
-/* Whether these are the facts of the very file that was recorded, unchanged since. */
-bool catalogue_file_is_same(const struct catalogue_file *row, const struct stat *facts);
+struct catalogue_identity catalogue_identity(const struct stat *facts);
+
+/* Whether this is the very file that was recorded, unchanged since. */
+bool catalogue_file_is_same(const struct catalogue_file *row,
+			    const struct catalogue_identity *identity);
 
 #endif

@@ -38,24 +38,6 @@ void stream_opening_free(struct stream_opening *opening)
 	free(opening);
 }
 
-static int find_absolute_path(struct stream_opening *opening)
-{
-	char link[64];
-	char directory[PATH_MAX];
-	ssize_t length;
-
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", opening->dir_fd);
-	length = readlink(link, directory, sizeof(directory) - 1);
-	if (length < 0)
-		return -errno;
-	directory[length] = '\0';
-	if (asprintf(&opening->absolute_path, "%s/%s", directory, opening->base_name) < 0) {
-		opening->absolute_path = NULL;
-		return -ENOMEM;
-	}
-	return 0;
-}
-
 /* What stands under the final name must be a file, or nothing. */
 static int check_present(struct stream_opening *opening)
 {
@@ -104,7 +86,7 @@ static int find_directory(struct stream_opening *opening)
 		opening->reason = "the name of its side file is too long";
 		return ROOT_E_REFUSED;
 	}
-	r = find_absolute_path(opening);
+	r = file_get_path(opening->dir_fd, opening->base_name, &opening->absolute_path);
 	return r < 0 ? r : check_present(opening);
 }
 

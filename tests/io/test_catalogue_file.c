@@ -189,6 +189,24 @@ START_TEST(a_removed_record_is_gone_and_removing_it_again_is_no_error)
 }
 END_TEST
 
+START_TEST(a_record_is_forgotten_with_its_file_but_not_with_another_of_its_name)
+{
+	bool over = false;
+	struct catalogue_request request = { .done = set_flag, .owner = &over };
+
+	(void)add(&sample);
+	ck_assert_int_eq(catalogue_forget_file(catalogue, sample.path, sample.inode + 1, &request),
+			 0);
+	run_until(base, &over);
+	ck_assert_uint_eq(count_files("/"), 1);
+	over = false;
+	ck_assert_int_eq(catalogue_forget_file(catalogue, sample.path, sample.inode, &request), 0);
+	run_until(base, &over);
+	ck_assert_int_eq(request.result, 0);
+	ck_assert_uint_eq(count_files("/"), 0);
+}
+END_TEST
+
 START_TEST(files_are_found_by_the_beginning_of_their_path_in_order)
 {
 	static const char *const paths[] = { "/d/b", "/d/a", "/d", "/d/ab", "/e", "/d/a/c" };
@@ -312,23 +330,23 @@ END_TEST
 
 START_TEST(a_file_is_the_same_only_with_the_same_inode_size_and_time)
 {
-	struct stat same = {
+	const struct stat facts = {
+		.st_dev = 77,
 		.st_ino = sample.inode,
 		.st_size = (off_t)sample.bytes,
 		.st_mtim = { 1700000000, 123456789 },
 	};
-	struct stat other = same;
+	const struct catalogue_identity same = catalogue_identity(&facts);
+	struct catalogue_identity other = same;
 
 	ck_assert(catalogue_file_is_same(&sample, &same));
-	other.st_dev = 77;
-	ck_assert(catalogue_file_is_same(&sample, &other));
-	other.st_ino++;
+	other.inode++;
 	ck_assert(!catalogue_file_is_same(&sample, &other));
 	other = same;
-	other.st_size++;
+	other.bytes++;
 	ck_assert(!catalogue_file_is_same(&sample, &other));
 	other = same;
-	other.st_mtim.tv_nsec++;
+	other.mtime_ns++;
 	ck_assert(!catalogue_file_is_same(&sample, &other));
 }
 END_TEST
@@ -341,6 +359,7 @@ int main(void)
 	tcase_add_test(all, a_record_is_found_whole_after_a_restart);
 	tcase_add_test(all, a_new_record_of_a_path_takes_the_place_of_the_old_one);
 	tcase_add_test(all, a_removed_record_is_gone_and_removing_it_again_is_no_error);
+	tcase_add_test(all, a_record_is_forgotten_with_its_file_but_not_with_another_of_its_name);
 	tcase_add_test(all, files_are_found_by_the_beginning_of_their_path_in_order);
 	tcase_add_test(all, a_template_has_the_files_of_its_owner_and_store_only_the_oldest_first);
 	tcase_add_test(all, numbers_go_on_from_the_highest_taken_recorded_or_present);
