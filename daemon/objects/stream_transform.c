@@ -400,6 +400,7 @@ static void start_job(struct stream_transform *transform, struct stream_batch *b
 	job->end_frame = transform->frame_wanted || transform->frame_ending || !has_steps(stream);
 	job->errand.name = "transform";
 	job->errand.path = stream->absolute_path;
+	job->errand.device = IO_DEVICE_PROCESSOR;
 	job->errand.run = run_job;
 	job->errand.done = job_done;
 	job->errand.owner = transform;
