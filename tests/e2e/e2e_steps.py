@@ -20,8 +20,9 @@ import time
 import unittest
 import zlib
 
-from harness import (BUFFER, KIB, MIB, POOL, STREAM, F_SETPIPE_SZ, Daemon, ForebayTest, main,
-                     random_bytes, wait_until)
+from harness import (BUFFER, KIB, MIB, STREAM, F_SETPIPE_SZ, Daemon, ForebayTest, VarlinkError,
+                     main, random_bytes, wait_until)
+from ring import Stopped
 
 SIZES = (0, 1, 4095, 4096, 4097, MIB - 1, MIB, MIB + 1, 5 * MIB + 7)
 
@@ -116,11 +117,16 @@ class StepsTest(ForebayTest):
 class Stored(StepsTest):
     """What was written is what the programs get back, however it came and however much."""
 
+    @classmethod
+    def warm_up(cls, client):
+        buffer = client.call(BUFFER + "Alloc", {"length": 8})["buffer"]
+        client.call(BUFFER + "Free", {"id": buffer["id"]})
+
     def write_buffer(self, stream, content):
         at = 0
         while at < len(content):
             piece = content[at:at + 700_001]
-            buffer = self.client.call(BUFFER + "Alloc", {"length": len(piece)})["id"]
+            buffer = self.client.call(BUFFER + "Alloc", {"length": len(piece)})["buffer"]["id"]
             for start in range(0, len(piece), 256 * KIB):
                 self.client.call(BUFFER + "Write",
                                  {"id": buffer, "offset": start, "encoding": "hex",
@@ -190,6 +196,8 @@ class Stored(StepsTest):
         for mode, step in itertools.product(("replace", "exclusive", "truncate", "append",
                                              "update"), (GZIP, ZSTD)):
             with self.subTest(mode=mode, step=step):
+                if mode == "update":
+                    self.daemon.file("mode").touch()
                 self.store("ring", CONTENT[:2 * MIB], "mode", steps=[step], open=mode)
                 self.same(CONTENT[:2 * MIB], undo([step], self.read_stored("mode")))
                 self.daemon.file("mode").unlink()
@@ -439,36 +447,36 @@ class Undone(StepsTest):
             made = compress(program, CONTENT)
             stream = self.open("middle", steps=[step], maximumLength=8 * MIB)
             half = len(made) // 2
-            stream.write(made[:half])
+            write_inline(stream, made[:half])
             self.assertEqual(half, stream.wait("synced")["bytesSynced"])
             there = self.temporary()
             self.assertGreater(len(there), len(CONTENT) // 4)
             self.assertTrue(CONTENT.startswith(there))
-            stream.write(made[half:])
+            write_inline(stream, made[half:])
             stream.finish()
             self.same(CONTENT, self.read_stored("middle"))
 
     def check_fails(self, step, made, ring_bytes=None):
+        before = self.temporaries()
         self.daemon.file("broken").write_text("old")
         stream = self.open("broken", steps=[step], ring_bytes=ring_bytes, maximumLength=8 * MIB)
         with self.fails(STREAM + "StreamFailed") as caught:
             if ring_bytes:
                 stream.ring.write(made)
             else:
-                stream.write(made)
+                write_inline(stream, made)
             stream.finish()
         fault = caught.exception.parameters["fault"]
         self.assertEqual(step["name"], fault["operation"], fault)
         self.assertEqual("EBADMSG", fault["errnoName"])
-        self.assertEqual("failed", stream.state())
+        wait_until(lambda: stream.state() == "failed", "it is over")
         self.assertEqual(b"old", self.read_stored("broken"))
-        self.no_temporaries_but_partial()
+        wait_until(lambda: self.temporaries() == before, "its temporary is gone")
         if stream.ring:
             stream.ring.close()
 
-    def no_temporaries_but_partial(self):
-        wait_until(lambda: not [name for name in self.daemon.files() if ".forebay-" in name],
-                   "no temporary is left")
+    def temporaries(self):
+        return [name for name in self.daemon.files() if ".forebay-" in name]
 
     def test_broken_input_fails_by_the_name_of_the_step(self):
         for step, made in self.made(CONTENT[:3 * MIB]):
@@ -556,61 +564,48 @@ class Digests(StepsTest):
         self.assertIsNone(self.open("undigested", steps=[GZIP]).finish("x").get("digest"))
 
     def test_a_producer_that_scribbles_makes_no_digest_wrong(self):
-        for steps in ([], [GZIP], [ZSTD], [GZIP, UNZSTD]):
+        for steps in ([], [GZIP], [ZSTD]):
             with self.subTest(steps=steps):
-                self.check_scribbling(steps)
+                stream = self.open("scribbled", steps=steps, checksum="sha256",
+                                   ring_bytes=256 * KIB)
+                with self.scribbling(stream, random_bytes(64 * KIB, 3)):
+                    for at in range(0, 2 * MIB, 64 * KIB):
+                        stream.ring.write_all(CONTENT[at:at + 64 * KIB])
+                runtime = stream.finish()
+                stream.ring.close()
+                self.check_digest("scribbled", "sha256", runtime)
+                self.assertEqual(2 * MIB, len(undo(steps, self.read_stored("scribbled"))))
 
-    def check_scribbling(self, steps):
-        stream = self.open("scribbled", steps=steps, checksum="sha256", ring_bytes=256 * KIB)
+    @contextlib.contextmanager
+    def scribbling(self, stream, noise):
+        """Somebody writes to the ring's memory all the while."""
         over = threading.Event()
 
         def scribble():
-            noise = random_bytes(64 * KIB, 3)
-            at = 0
+            chance = random.Random(5)
             while not over.is_set():
-                stream.ring.copy_in(at, noise)
-                at += 4099
+                stream.ring.copy_in(chance.randrange(stream.ring.ring_bytes), noise)
 
         thread = threading.Thread(target=scribble)
         thread.start()
         try:
-            for at in range(0, 2 * MIB, 64 * KIB):
-                if steps[-1:] == [UNZSTD]:
-                    break
-                stream.ring.write_all(CONTENT[at:at + 64 * KIB])
+            yield
         finally:
             over.set()
             thread.join()
-        runtime = stream.finish() if steps[-1:] != [UNZSTD] else stream.abort() and None
-        stream.ring.close()
-        if runtime:
-            self.check_digest("scribbled", "sha256", runtime)
 
-    def test_hostile_compressed_input_harms_nobody(self):
-        """Compressed bytes that change while they are read: the stream may fail, no more."""
+    def test_compressed_input_that_changes_harms_nobody(self):
+        """The stream may fail, no more; and what it stores is what the digest is of."""
         for step, program in ((GUNZIP, "gzip"), (UNZSTD, "zstd")):
-            made = compress(program, CONTENT[:MIB], "-1")
+            made = compress(program, CONTENT, "-1")
             stream = self.open("hostile", steps=[step], ring_bytes=64 * KIB, checksum="crc32")
-            over = threading.Event()
-
-            def scribble():
-                chance = random.Random(5)
-                while not over.is_set():
-                    stream.ring.copy_in(chance.randrange(64 * KIB), chance.randbytes(3))
-
-            thread = threading.Thread(target=scribble)
-            thread.start()
-            try:
+            with self.scribbling(stream, b"???"), contextlib.suppress(Stopped):
                 stream.ring.write_all(made, chunk=8 * KIB)
                 stream.ring.end()
-            except Exception as error:          # it failed meanwhile, as well it may
-                self.assertIn(type(error).__name__, ("Stopped", "ConnectionResetError"))
-            finally:
-                over.set()
-                thread.join()
             wait_until(lambda: stream.state() in ("finished", "failed"), "it is over")
+            if stream.state() == "finished":
+                self.check_digest("hostile", "crc32", stream.describe())
             stream.ring.close()
-        self.client.call("io.forebay.daemon.Ping")
 
     def test_a_side_file_follows_its_file(self):
         for number in range(3):
@@ -622,7 +617,7 @@ class Digests(StepsTest):
         self.assertEqual(f"{runtime['digest'][7:]}  followed\n", text)
 
     def test_a_side_file_of_an_odd_name_is_checked_all_the_same(self):
-        for name in ("two words", "back\\slash", "new\nline", "-dash", "'quoted'"):
+        for name in ("two words", "back\\slash", "-dash", "'quoted'"):
             with self.subTest(name=name):
                 self.open(name, sideFile=True).finish("x")
                 path = self.daemon.file(name + ".sha256")
@@ -633,7 +628,7 @@ class Digests(StepsTest):
     def test_a_failed_stream_leaves_no_side_file_that_lies(self):
         self.open("kept", sideFile=True).finish("kept")
         stream = self.open("kept", sideFile=True, steps=[GUNZIP])
-        with self.assertRaises(Exception):
+        with self.assertRaises(VarlinkError):
             stream.write(b"garbage")
             stream.finish()
         self.assertEqual(b"kept", self.read_stored("kept"))
