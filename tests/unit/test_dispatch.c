@@ -79,8 +79,8 @@ START_TEST(what_is_not_there_is_named)
 	check_error("{\"method\":\"io.forebay.daemon.Fly\"}", SERVICE "MethodNotFound", "method",
 		    "io.forebay.daemon.Fly");
 	check_error("{\"method\":\"Ping\"}", SERVICE "MethodNotFound", "method", "Ping");
-	check_error("{\"method\":\"io.forebay.store.Verify\"}", SERVICE "MethodNotImplemented",
-		    "method", "io.forebay.store.Verify");
+	check_error("{\"method\":\"io.forebay.buffer.Swap\"}", SERVICE "MethodNotImplemented",
+		    "method", "io.forebay.buffer.Swap");
 	check_error("{\"method\":\"io.forebay.job.List\"}", SERVICE "MethodNotImplemented",
 		    "method", "io.forebay.job.List");
 }
