@@ -18,7 +18,7 @@ build_packages="autoconf automake gcc libc6-dev libcjson-dev libevent-dev libini
 # The unit tests, the tools that watch or attack the daemon, and foreign clients.
 test_packages="check clang clang-format golang-github-varlink-go-dev golang-go jq
 	libclang-rt-14-dev procps python3 socat strace systemd util-linux valgrind varlink-go xz-utils"
-long_packages="fio fuse3 qemu-system-x86 qemu-utils"
+long_packages="btrfs-progs e2fsprogs fio fuse3 mount qemu-system-x86 qemu-utils xfsprogs zstd"
 
 usage() {
 	echo "usage: $0 [demo | check [--long]]" >&2
