@@ -19,7 +19,7 @@ build_packages="autoconf automake gcc libc6-dev libcjson-dev libevent-dev libini
 test_packages="check clang clang-format golang-github-varlink-go-dev golang-go gzip jq
 	libclang-rt-14-dev procps python3 socat strace systemd util-linux valgrind varlink-go xz-utils
 	zstd"
-long_packages="fio fuse3 qemu-system-x86 qemu-utils"
+long_packages="btrfs-progs e2fsprogs fio fuse3 mount qemu-system-x86 qemu-utils xfsprogs"
 
 usage() {
 	echo "usage: $0 [demo | check [--long]]" >&2

@@ -3,9 +3,11 @@
 #
 #	blk.sh up | stop | cont | fail RULE | heal | down
 #
-# A disk that can hang and fail, under $BLK/mnt: a storage daemon of QEMU exports an image as a file by
-# FUSE, a loop device makes a disk of it, ext4 lies on that. Stopping the storage daemon hangs
-# every request of the disk; RULE is one of its blkdebug driver. "up" exits with 77 where this cannot be had.
+# A disk that can hang, fail and be slow, under $BLK/mnt: a storage daemon of QEMU exports an
+# image as a file by FUSE, a loop device makes a disk of it, ext4 lies on that. Stopping the
+# storage daemon hangs every request of the disk; RULE is one of its blkdebug driver; at "up"
+# BPS says how many bytes are written in a second, 0 or nothing for as many as it can. "up"
+# exits with 77 where this cannot be had.
 
 set -eu
 : "${BLK:?}"
@@ -47,7 +49,9 @@ up)
 	qemu-storage-daemon \
 		--chardev socket,id=c,path="$BLK/qmp",server=on,wait=off --monitor chardev=c \
 		--blockdev driver=file,node-name=f0,filename="$BLK/d.img",cache.no-flush=on \
-		--blockdev driver=raw,node-name=top,file=f0 \
+		--object throttle-group,id=tg,x-bps-write="${BPS:-0}" \
+		--blockdev driver=throttle,node-name=th,throttle-group=tg,file=f0 \
+		--blockdev driver=raw,node-name=top,file=th \
 		--export type=fuse,id=e,node-name=top,mountpoint="$BLK/exp",writable=on \
 		--pidfile "$BLK/pid" --daemonize || exit 77
 	losetup -f --show exp >loop || { kill "$(cat pid)"; exit 77; }
@@ -55,10 +59,10 @@ up)
 	;;
 stop) kill -STOP "$(cat pid)" ;;
 fail)
-	qmp '{"execute":"blockdev-add","arguments":{"driver":"blkdebug","node-name":"bd","image":"f0","inject-error":['"$2"']}}' \
+	qmp '{"execute":"blockdev-add","arguments":{"driver":"blkdebug","node-name":"bd","image":"th","inject-error":['"$2"']}}' \
 		"$(reopen bd)"
 	;;
-heal) qmp "$(reopen f0)" '{"execute":"blockdev-del","arguments":{"node-name":"bd"}}' ;;
+heal) qmp "$(reopen th)" '{"execute":"blockdev-del","arguments":{"node-name":"bd"}}' ;;
 cont) kill -CONT "$(cat pid)" ;;
 down)
 	pid=$(cat pid)
