@@ -11,11 +11,11 @@
  * input and ends when the caller says so. A decompressing step takes such frames one after
  * another, and nothing else between or behind them.
  *
- * A step belongs to one thread at a time. What it reads may change meanwhile: then what it
- * gives out is anything at all, and no more harm is done. Its memory is bounded: a compressing
- * one holds up to 300 KiB (gzip) or, at the highest level, some 90 MiB (zstd); gunzip 50 KiB;
- * unzstd as much as the frame asks for, up to 128 MiB, and a frame that asks for more is
- * refused, as `zstd -d` does too.
+ * A step belongs to one thread at a time. Nobody may write to its input while it runs: zstd
+ * reads what it decompresses more than once, and relies on what it saw. Its memory is bounded: a
+ * compressing one holds up to 300 KiB (gzip) or, at the highest level, some 90 MiB (zstd);
+ * gunzip 50 KiB; unzstd as much as the frame asks for, up to 128 MiB, and a frame that asks for
+ * more is refused, as `zstd -d` does too.
  */
 
 #include <stdbool.h>

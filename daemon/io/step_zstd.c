@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <zstd.h>
 #include <zstd_errors.h>
@@ -19,22 +18,14 @@
  */
 #define WINDOW_LOG_READ_MAX 27
 
-#define STAGE_BYTES ((size_t)16 * 1024)
-
 struct zstd_codec {
 	struct step_codec codec;
 	ZSTD_CCtx *compress;
 };
 
-/*
- * The input may be memory that its producer is still writing to. zstd reads compressed input
- * more than once and relies on what it saw, so it sees a copy. (To compress, it makes one
- * itself; zlib reads each byte once.)
- */
 struct unzstd_codec {
 	struct step_codec codec;
 	ZSTD_DCtx *decompress;
-	unsigned char stage[STAGE_BYTES];
 };
 
 static int error_of(size_t result, int otherwise)
@@ -118,21 +109,17 @@ int codec_new_zstd(int64_t level, struct step_codec **ret_codec)
 static int unzstd_code(struct step_codec *codec, struct step_data *data, enum codec_order order)
 {
 	struct unzstd_codec *unzstd = (struct unzstd_codec *)codec;
+	ZSTD_inBuffer in = { data->in, data->in_bytes, 0 };
+	ZSTD_outBuffer out = { data->out, data->out_bytes, 0 };
 	size_t wanted;
 
 	(void)order; /* a decompressing codec is only told to take */
 	do {
-		size_t bytes = data->in_bytes < STAGE_BYTES ? data->in_bytes : STAGE_BYTES;
-		ZSTD_inBuffer in = { unzstd->stage, bytes, 0 };
-		ZSTD_outBuffer out = { data->out, data->out_bytes, 0 };
-
-		if (bytes > 0)
-			memcpy(unzstd->stage, data->in, bytes);
 		wanted = ZSTD_decompressStream(unzstd->decompress, &out, &in);
 		if (ZSTD_isError(wanted))
 			return error_of(wanted, -EBADMSG);
-		move_on(data, in.pos, out.pos);
-	} while (wanted > 0 && data->out_bytes > 0 && data->in_bytes > 0);
+	} while (wanted > 0 && out.pos < out.size && in.pos < in.size);
+	move_on(data, in.pos, out.pos);
 	return wanted == 0 ? CODEC_E_ENDED : 0;
 }
 

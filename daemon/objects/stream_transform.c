@@ -407,26 +407,33 @@ static void start_job(struct stream_transform *transform, struct stream_batch *b
 	errand_start(stream->registry, &job->errand);
 }
 
-/* Somebody waits for what is in the frame, and nothing under way could still go into it. */
-static bool frame_is_waited_for(struct stream *stream)
+static uint64_t frame_due_ns(struct stream *stream)
+{
+	return stream->transform->fed_ns +
+	       (uint64_t)stream->options.sync_interval_usec * NS_PER_USEC;
+}
+
+/* It is to be synced, also if there is more that could go into it. */
+static bool frame_is_due(struct stream *stream)
 {
 	struct stream_transform *transform = stream->transform;
-	uint64_t interval_ns = (uint64_t)stream->options.sync_interval_usec * NS_PER_USEC;
-	uint64_t due_ns = transform->fed_ns + interval_ns;
 	uint64_t limit =
 		sync_rule_limit(stream->ring.bytes, stream->options.ack != STREAM_ACK_WRITTEN);
 
-	if (transform->fed - last_mark(transform)->position >= limit)
-		return true;
+	return transform->fed - last_mark(transform)->position >= limit ||
+	       frame_due_ns(stream) <= stream_now_ns();
+}
+
+/* Somebody waits for what is in the frame, and nothing under way could still go into it. */
+static bool frame_is_waited_for(struct stream *stream)
+{
 	if (flow_needs_drain(&stream->flow) || flow_is_ended(&stream->flow) ||
 	    stream_is_jammed(stream) || stream_waits_for_written(stream))
 		return true;
 	if (stream->ring.bytes > 0 &&
 	    stream->accepted - stream_done_position(stream) == stream->ring.bytes)
 		return true;
-	if (due_ns <= stream_now_ns())
-		return true;
-	stream_set_due(stream, STREAM_DUE_FRAME, due_ns);
+	stream_set_due(stream, STREAM_DUE_FRAME, frame_due_ns(stream));
 	return false;
 }
 
@@ -450,7 +457,8 @@ bool stream_transform_move(struct stream *stream)
 		return false;
 	stream_blocks_release(&transform->blocks);
 	batch = transform->frame_ending ? NULL : find_unfed(stream);
-	if (!batch && frame_is_open(transform) && frame_is_waited_for(stream))
+	if (frame_is_open(transform) &&
+	    (frame_is_due(stream) || (!batch && frame_is_waited_for(stream))))
 		transform->frame_wanted = true;
 	if ((!batch && !transform->frame_wanted && !transform->frame_ending) ||
 	    transform->marks_count == MARKS)

@@ -317,6 +317,19 @@ class Frames(StepsTest):
             self.assertEqual(b"one line", undo([step], self.temporary()))
             stream.finish()
 
+    def test_frames_end_while_more_than_can_be_compressed_waits(self):
+        """A producer that is always ahead is synced by the interval too."""
+        content = random_bytes(48 * MIB)
+        stream = self.open("ahead", steps=[{"name": "gzip", "level": 9}], ring_bytes=256 * MIB,
+                           syncIntervalUSec=100_000)
+        write_ring(stream, content)
+        seen = set()
+        wait_until(lambda: seen.add(stream.ring.progress) or len(content) in seen, "all is synced")
+        self.assertGreater(len(seen), 3, seen)
+        stream.finish()
+        stream.ring.close()
+        self.same(content, undo([GZIP], self.read_stored("ahead")))
+
     def test_a_due_drain_ends_a_frame(self):
         for step, mark in itertools.product((GZIP, ZSTD), (1, 5000, 100_000)):
             with self.subTest(step=step, mark=mark):
