@@ -58,7 +58,11 @@ static const struct option_row events_options[] = {
 	END_ROW,
 };
 
-static const struct option_row read_options[] = { STORE_ROW, END_ROW };
+static const struct option_row read_options[] = {
+	STORE_ROW,
+	{ "decompress", OPTION_FLAG, NULL, NULL, NULL, "undo gzip or zstd, if it is either" },
+	END_ROW,
+};
 
 static const struct option_row pool_create_options[] = {
 	{ "size", OPTION_SIZE, "N", NULL, "sizeBytes", "how large" },

@@ -13,8 +13,8 @@
 #include <stdint.h>
 
 #include "daemon/base/err.h"
-#include "daemon/base/list.h"
 #include "daemon/io/lanes.h"
+#include "daemon/io/room.h"
 
 struct event;
 struct event_base;
@@ -25,7 +25,7 @@ struct io_engine_ops {
 	const char *name;
 	/* Takes the request; engine_complete() comes later. There is room for it. */
 	void (*start)(struct io_engine *engine, struct io_request *request);
-	/* If set: is asked first, and true means ENGINE_DONE or, with *ret_busy, ENGINE_BUSY. */
+	/* If set: is asked before, and true means ENGINE_DONE or, with *ret_busy, ENGINE_BUSY. */
 	bool (*refuse)(struct io_engine *engine, struct io_request *request, bool *ret_busy);
 	/* If set: a request that this engine had passed to an inner one is over. */
 	void (*inner_done)(struct io_engine *engine, struct io_request *request);
@@ -38,7 +38,7 @@ struct io_engine {
 	const struct io_engine_ops *ops;
 	const char *name;
 	struct event *room_event;
-	struct list waiters;	/* struct engine_waiter */
+	struct room room; /* who waits */
 	struct lanes lanes;
 	uint32_t depth;
 	uint32_t transfers;	/* in flight, of `depth` */

@@ -43,12 +43,6 @@ static bool faulty_refuse(struct io_engine *engine, struct io_request *request, 
 {
 	struct engine_faulty *faulty = container_of(engine, struct engine_faulty, engine);
 
-	/* A request that will be told that there is no room has not happened. */
-	if (request->operation != IO_RUN && (engine->transfers == engine->depth ||
-					     !lanes_have_room(&engine->lanes, request->device))) {
-		*ret_busy = true;
-		return true;
-	}
 	faulty->next = fault_plan_next(faulty->plan, request_name(request), request->path);
 	*ret_busy = faulty->next.kind == INJECT_BUSY && request->operation != IO_RUN;
 	return *ret_busy;

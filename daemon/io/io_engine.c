@@ -5,8 +5,7 @@
 
 /*
  * What all engines have in common: which requests are taken, how many are in flight, who
- * waits for room. Invariant: where a waiter is on the list and its device has room,
- * room_event is active.
+ * waits for room. Invariant: where somebody waits and its device has room, room_event is active.
  */
 
 #include <assert.h>
@@ -71,24 +70,18 @@ static bool has_room(const struct io_engine *engine, uint64_t device)
 static void give_room(evutil_socket_t fd, short what, void *owner)
 {
 	struct io_engine *engine = owner;
-	struct list asking = LIST_INIT(asking);
-	struct list skipped = LIST_INIT(skipped);
-	struct list *link;
+	struct engine_waiter *waiter;
 
 	(void)fd;
 	(void)what;
-	list_splice(&asking, &engine->waiters);
-	while ((link = list_take_first(&asking))) {
-		struct engine_waiter *waiter = container_of(link, struct engine_waiter, link);
-
-		if (has_room(engine, waiter->device))
-			waiter->room(waiter);
-		else
-			list_append(&skipped, link);
+	while (engine->transfers < engine->depth &&
+	       (waiter = room_next(&engine->room, &engine->lanes))) {
+		if (room_serve(&engine->room, waiter))
+			continue;
+		/* Refused for another reason than room: other events have their turn before. */
+		event_active(engine->room_event, EV_TIMEOUT, 0);
+		break;
 	}
-	/* Those who asked again meanwhile stand behind those who still wait. */
-	list_splice(&skipped, &engine->waiters);
-	list_splice(&engine->waiters, &skipped);
 }
 
 int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struct event_base *base,
@@ -97,7 +90,7 @@ int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struc
 	engine->ops = ops;
 	engine->name = ops->name;
 	engine->depth = depth;
-	list_init(&engine->waiters);
+	room_init(&engine->room);
 	lanes_init(&engine->lanes, depth);
 	engine->room_event = event_new(base, -1, 0, give_room, engine);
 	return engine->room_event ? 0 : -ENOMEM;
@@ -105,7 +98,7 @@ int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struc
 
 void engine_fini(struct io_engine *engine)
 {
-	assert(list_is_empty(&engine->waiters));
+	assert(list_is_empty(&engine->room.queues));
 	assert(engine->transfers == 0 && engine->runs == 0);
 	if (engine->room_event)
 		event_free(engine->room_event);
@@ -118,8 +111,21 @@ static enum engine_answer answer_now(struct io_request *request, int64_t result)
 	return ENGINE_DONE;
 }
 
+/* What counts in the turns of those who wait. */
+static uint64_t bytes_of(const struct io_request *request)
+{
+	return request->operation == IO_WRITE ? request->total_bytes : 0;
+}
+
+static bool may_take(const struct io_engine *engine, const struct io_request *request)
+{
+	return has_room(engine, request->device) &&
+	       room_is_free(&engine->room, &engine->lanes, request->device, bytes_of(request));
+}
+
 enum engine_answer engine_submit(struct io_engine *engine, struct io_request *request)
 {
+	bool transfer = request->operation != IO_RUN;
 	bool busy = false;
 	int r = step_prepare(request);
 
@@ -129,15 +135,16 @@ enum engine_answer engine_submit(struct io_engine *engine, struct io_request *re
 		return answer_now(request, -ESHUTDOWN);
 	if (step_is_empty(request))
 		return answer_now(request, 0);
+	if (transfer && !may_take(engine, request))
+		return ENGINE_BUSY;
 	if (engine->ops->refuse && engine->ops->refuse(engine, request, &busy))
 		return busy ? ENGINE_BUSY : ENGINE_DONE;
-	if (request->operation == IO_RUN) {
-		engine->runs++;
-	} else {
-		if (!has_room(engine, request->device))
-			return ENGINE_BUSY;
+	if (transfer) {
 		engine->transfers++;
 		lanes_enter(&engine->lanes, request->device);
+		room_use(&engine->room, request->device, bytes_of(request));
+	} else {
+		engine->runs++;
 	}
 	request->engine = engine;
 	engine->ops->start(engine, request);
@@ -157,7 +164,7 @@ void engine_complete(struct io_engine *engine, struct io_request *request)
 	engine->completed++;
 	if (request->operation == IO_WRITE)
 		engine->bytes_written += request->bytes_done;
-	if (!list_is_empty(&engine->waiters))
+	if (engine->room.waiting > 0)
 		event_active(engine->room_event, EV_TIMEOUT, 0);
 	request->wrapper = NULL;
 	if (wrapper)
@@ -166,14 +173,26 @@ void engine_complete(struct io_engine *engine, struct io_request *request)
 		request->done(request);
 }
 
+void engine_waiter_init(struct engine_waiter *waiter)
+{
+	*waiter = (struct engine_waiter){ 0 };
+	fair_member_init(&waiter->place);
+}
+
 void engine_on_room(struct io_engine *engine, struct engine_waiter *waiter)
 {
-	list_remove(&waiter->link);
-	if (engine->closing)
+	if (engine->closing) {
+		room_leave(waiter);
 		return;
-	list_append(&engine->waiters, &waiter->link);
+	}
+	room_join(&engine->room, waiter);
 	if (has_room(engine, waiter->device))
 		event_active(engine->room_event, EV_TIMEOUT, 0);
+}
+
+void engine_stop_waiting(struct engine_waiter *waiter)
+{
+	room_leave(waiter);
 }
 
 struct io_engine *engine_close(struct io_engine *engine)
@@ -181,8 +200,7 @@ struct io_engine *engine_close(struct io_engine *engine)
 	if (!engine)
 		return NULL;
 	engine->closing = true;
-	while (list_take_first(&engine->waiters))
-		;
+	room_drop_all(&engine->room);
 	engine->ops->close(engine);
 	return NULL;
 }

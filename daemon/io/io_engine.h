@@ -12,7 +12,8 @@
  *	ENGINE_DONE	it is over already, `result` is set, and `done` is not called: nothing to
  *			do, a request that makes no sense (-EINVAL), or an engine that is closing
  *			(-ESHUTDOWN)
- *	ENGINE_BUSY	nothing was taken: too much is in flight. Wait with engine_on_room().
+ *	ENGINE_BUSY	nothing was taken: too much is in flight, or others have waited longer.
+ *			Wait with engine_on_room().
  *			IO_RUN is never answered so; whoever owns an object runs one at a time.
  *
  * A write is reported once, as a whole: the engine goes on after a short write by itself,
@@ -41,11 +42,13 @@
 
 #include "daemon/base/err.h"
 #include "daemon/base/list.h"
+#include "daemon/core/fair.h"
 #include "daemon/io/workers.h"
 
 struct event_base;
 struct fault_plan;
 struct io_engine;
+struct room_queue;
 
 #define IO_IOV_MAX 128
 
@@ -114,12 +117,18 @@ enum engine_answer {
 	ENGINE_BUSY,
 };
 
-/* Somebody who was told ENGINE_BUSY. Zero it, set `room`, `owner` and `device`. */
+/* Somebody who was told ENGINE_BUSY. engine_waiter_init() it, then set what follows. */
 struct engine_waiter {
-	struct list link;	/* io_engine::waiters; list_init() it before the first use */
 	uint64_t device;	/* as in the request that waits */
+	uint32_t group;	     /* the user for whom it is */
+	uint64_t cost_bytes; /* what the request writes; 0: no write */
 	void (*room)(struct engine_waiter *waiter);
 	void *owner;
+
+	/* The engine's own. */
+	struct fair_member place;
+	struct room_queue *queue;
+	bool waits;
 };
 
 enum engine_kind {
@@ -163,12 +172,27 @@ struct io_engine *engine_close(struct io_engine *engine);
 
 enum engine_answer engine_submit(struct io_engine *engine, struct io_request *request) must_check;
 
+void engine_waiter_init(struct engine_waiter *waiter);
+
 /*
- * Calls waiter->room once, from the loop, when a request for that device would be taken; in
- * the order of asking. The waiter is off the list when it is called and may ask again.
- * list_remove(&waiter->link) takes it back.
+ * Calls waiter->room once, from the loop, when a request for that device would be taken. It
+ * waits no longer when it is called, and may ask again; what it submits then for that device
+ * is taken while its turn lasts. Who asks again while waiting keeps the place it has.
+ *
+ * Those who wait for one device take turns by bytes: every group gets the same, and within a
+ * group every waiter (core/fair.h); a small request, or none that writes, costs 16 KiB. Nobody
+ * overtakes them: as long as somebody waits who could be given room, others are told
+ * ENGINE_BUSY. So they have to wait too, and whoever has one more request for each that is
+ * over gets his share and not more.
  */
 void engine_on_room(struct io_engine *engine, struct engine_waiter *waiter);
+/* Takes it back; before its memory goes. Also of one that does not wait. */
+void engine_stop_waiting(struct engine_waiter *waiter);
+
+static inline bool engine_is_waiting(const struct engine_waiter *waiter)
+{
+	return waiter->waits;
+}
 
 /* "uring", "threads", "null"; a faulty engine has the name of what is inside. */
 const char *engine_name(const struct io_engine *engine);

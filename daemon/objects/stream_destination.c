@@ -215,7 +215,7 @@ static int open_passed_file(struct stream_opening *opening)
 static int make_ring(struct stream_opening *opening)
 {
 	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
-	int r = memfd_make("forebay-ring", size, 0, &opening->ring_fd);
+	int r = memfd_make("forebay-ring", size, MEMFD_HUGE, &opening->ring_fd);
 
 	if (r < 0)
 		return r;

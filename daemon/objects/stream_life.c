@@ -52,7 +52,7 @@ static void init_fields(struct stream *stream)
 	list_init(&stream->free_entries);
 	list_init(&stream->waits);
 	list_init(&stream->observers);
-	list_init(&stream->room.link);
+	engine_waiter_init(&stream->room);
 	stream_task_init(stream);
 	inline_store_init(&stream->inline_store);
 	flow_init(&stream->flow, &closed);
@@ -103,8 +103,8 @@ static void drop_means(struct stream *stream)
 {
 	list_remove(&stream->holder_link);
 	stream->holder = NULL;
-	list_remove(&stream->room.link);
-	list_remove(&stream->task.waiter.link);
+	engine_stop_waiting(&stream->room);
+	engine_stop_waiting(&stream->task.waiter);
 	stream_outlet_fini(stream);
 	stream_ring_fini(stream);
 	stream_rewrite_fini(stream);

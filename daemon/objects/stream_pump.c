@@ -427,6 +427,7 @@ static void task_try(struct stream *stream)
 		break;
 	case ENGINE_BUSY:
 		task->waiter.device = task->request.device;
+		task->waiter.group = stream->user->uid;
 		engine_on_room(stream->registry->engine, &task->waiter);
 		break;
 	}
@@ -439,7 +440,7 @@ static void task_room(struct engine_waiter *waiter)
 
 void stream_task_init(struct stream *stream)
 {
-	list_init(&stream->task.waiter.link);
+	engine_waiter_init(&stream->task.waiter);
 	stream->task.waiter.room = task_room;
 	stream->task.waiter.owner = stream;
 }

@@ -323,6 +323,8 @@ static void go(struct stream_rewrite *rewrite)
 			return;
 		case ENGINE_BUSY:
 			rewrite->waiter.device = stream->device;
+			rewrite->waiter.cost_bytes =
+				rewrite->stage == REWRITE_WRITE ? rewrite->piece.iov_len : 0;
 			engine_on_room(stream->registry->engine, &rewrite->waiter);
 			return;
 		case ENGINE_DONE:
@@ -368,7 +370,8 @@ static struct stream_rewrite *rewrite_new(struct stream *stream, int sync_error)
 	rewrite->request.device = stream->device;
 	rewrite->request.done = on_done;
 	rewrite->request.owner = rewrite;
-	list_init(&rewrite->waiter.link);
+	engine_waiter_init(&rewrite->waiter);
+	rewrite->waiter.group = stream->user->uid;
 	rewrite->waiter.room = on_room;
 	rewrite->waiter.owner = rewrite;
 	return rewrite;
@@ -380,7 +383,7 @@ void stream_rewrite_fini(struct stream *stream)
 
 	if (!rewrite)
 		return;
-	list_remove(&rewrite->waiter.link);
+	engine_stop_waiting(&rewrite->waiter);
 	close_both(rewrite);
 	free(rewrite->bounce);
 	free(rewrite);

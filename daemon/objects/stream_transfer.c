@@ -208,6 +208,16 @@ static void transfer_room(struct engine_waiter *waiter)
 	stream_pump(waiter->owner);
 }
 
+static void wait_for_room(struct stream *stream, uint64_t cost_bytes)
+{
+	stream->room.device = stream->device;
+	stream->room.group = stream->user->uid;
+	stream->room.cost_bytes = cost_bytes;
+	stream->room.owner = stream;
+	stream->room.room = transfer_room;
+	engine_on_room(stream->registry->engine, &stream->room);
+}
+
 /* False: not now; the engine, or a transfer that is over, will say when. */
 static bool submit_transfer(struct stream *stream, struct stream_transfer *transfer)
 {
@@ -218,10 +228,7 @@ static bool submit_transfer(struct stream *stream, struct stream_transfer *trans
 		return false;
 	answer = engine_submit(stream->registry->engine, &transfer->request);
 	if (answer == ENGINE_BUSY) {
-		stream->room.device = stream->device;
-		stream->room.owner = stream;
-		stream->room.room = transfer_room;
-		engine_on_room(stream->registry->engine, &stream->room);
+		wait_for_room(stream, transfer->bytes);
 		return false;
 	}
 	transfer->failed = false;
@@ -302,7 +309,7 @@ static bool may_submit(struct stream *stream)
 		stream->state == STREAM_STATE_PAUSED && (!stream->rewound || stream->pause_asked);
 
 	return !stream->stopping && !paused && !stream->rewrite &&
-	       list_is_empty(&stream->room.link);
+	       !engine_is_waiting(&stream->room);
 }
 
 /*
@@ -341,7 +348,7 @@ void stream_transfer_retry(struct stream *stream)
 	for (int i = 0; stream->transfers && i < STREAM_TRANSFERS; i++) {
 		struct stream_transfer *transfer = &stream->transfers[i];
 
-		if (transfer->failed && !stream->stopping && list_is_empty(&stream->room.link))
+		if (transfer->failed && !stream->stopping && !engine_is_waiting(&stream->room))
 			(void)submit_transfer(stream, transfer);
 	}
 }
@@ -548,7 +555,7 @@ static bool sync_maybe(struct stream *stream)
 	bool name;
 
 	if (stream->sync_busy || stream->stopping || stream_is_publishing(stream) ||
-	    !list_is_empty(&stream->room.link) || stream->rewrite ||
+	    engine_is_waiting(&stream->room) || stream->rewrite ||
 	    stream->name_retry == STREAM_RETRY_WAITS)
 		return false;
 	if (stream->name_retry != STREAM_RETRY_WANTED && !sync_is_due(stream))
@@ -576,10 +583,7 @@ static bool sync_maybe(struct stream *stream)
 		sync_over(stream);
 		return true;
 	case ENGINE_BUSY:
-		stream->room.device = stream->device;
-		stream->room.owner = stream;
-		stream->room.room = transfer_room;
-		engine_on_room(stream->registry->engine, &stream->room);
+		wait_for_room(stream, 0);
 		break;
 	}
 	return false;

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """forebayctl: every verb, what it prints, its exit status, and the commands of the documents."""
 
+import gzip
 import json
 import os
 import pathlib
@@ -108,6 +109,23 @@ class Ctl(ForebayTest):
         self.assertEqual(first.read_bytes() + second.read_bytes(), self.read_stored("both"))
         self.run_ctl("write", "missing", str(first), "/nonexistent", status=FAILED)
         self.assertFalse(self.daemon.file("missing").exists())
+
+    def test_read_undoes_compression(self):
+        content = random_bytes(100_000) + bytes(100_000)
+        made = gzip.compress(content)
+        self.daemon.file("twice.gz").write_bytes(made + made)
+        self.assertEqual(content * 2, self.run_ctl("read", "twice.gz", "--decompress"))
+        self.assertEqual(made * 2, self.run_ctl("read", "twice.gz"))
+        self.daemon.file("plain").write_bytes(content)
+        self.assertEqual(content, self.run_ctl("read", "plain", "--decompress"))
+        self.daemon.file("short.gz").write_bytes(made[:-5])
+        self.assertEqual(content, self.run_ctl("read", "short.gz", "--decompress", status=FAILED))
+        self.assertIn("short.gz: the compressed file ends too early", self.error_text)
+        self.daemon.file("bad.gz").write_bytes(made[:-5] + bytes(5))
+        self.run_ctl("read", "bad.gz", "--decompress", "--json", status=FAILED)
+        self.assertEqual({"error": "damaged", "what": "bad.gz",
+                          "message": "the compressed file is damaged"},
+                         json.loads(self.error_text))
 
     def test_write_takes_every_option(self):
         self.daemon.file("options").write_text("old ")

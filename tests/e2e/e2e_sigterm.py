@@ -82,6 +82,31 @@ class Sigterm(unittest.TestCase):
         os.close(reader)
         self.assertIn(stream.id, daemon.log())
 
+    def test_one_full_pipe_keeps_nobody_else_from_ending(self):
+        daemon = self.start(config="[daemon]\ndrainTimeout = 2s\n")
+        content = random_bytes(400_000)
+        reader, writer = os.pipe()
+        self.addCleanup(os.close, reader)
+        with daemon.client() as client:
+            stalled = client.open_stream(fd=writer)
+            os.close(writer)
+            stalled.write(content)
+            others = [client.open_stream(f"other{number}", onDisconnect="finish")
+                      for number in range(10)]
+            for stream in others:
+                stream.write(content)
+            started = time.monotonic()
+            daemon.process.send_signal(signal.SIGTERM)
+            wait_until(lambda: sum(name.startswith("other") for name in daemon.files()) == 10,
+                       "all others end at once", 1.5)
+            self.assertEqual(0, daemon.wait_exit(30))
+            self.assertGreater(time.monotonic() - started, 1.8)
+        lost = [line for line in daemon.log().splitlines() if "not finished in time" in line]
+        self.assertEqual(1, len(lost))
+        self.assertIn(f"id={stalled.id} ", lost[0])
+        for number in range(10):
+            self.assertEqual(content, daemon.file(f"other{number}").read_bytes())
+
     def test_new_work_is_refused_while_draining(self):
         daemon = self.start(config="[daemon]\ndrainTimeout = 3s\n")
         reader, writer = os.pipe()

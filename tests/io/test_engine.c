@@ -373,10 +373,10 @@ static void ask(struct fixture *fixture, struct asker *asker, uint64_t device, v
 	prepare_write(&asker->job, fixture->fd, byte, 1, 0);
 	asker->job.request.device = device;
 	asker->fixture = fixture;
+	engine_waiter_init(&asker->waiter);
 	asker->waiter.room = room;
 	asker->waiter.owner = asker;
 	asker->waiter.device = device;
-	list_init(&asker->waiter.link);
 	ck_assert_int_eq(engine_submit(fixture->engine, &asker->job.request), ENGINE_BUSY);
 	engine_on_room(fixture->engine, &asker->waiter);
 }
@@ -398,13 +398,184 @@ START_TEST(beyond_the_depth_is_busy_and_room_is_given_in_order)
 	ck_assert_uint_eq(engine_pending(fixture.engine), DEPTH);
 	for (int i = 0; i < 3; i++)
 		ask(&fixture, &askers[i], 0, &byte);
-	list_remove(&askers[1].waiter.link);
+	engine_stop_waiting(&askers[1].waiter);
 	ck_assert(!askers[0].called);
 	run_until(fixture.base, &askers[0].job.over);
 	run_until(fixture.base, &askers[2].job.over);
 	ck_assert_uint_eq(askers[0].turn, 0);
 	ck_assert_uint_eq(askers[2].turn, 1);
 	ck_assert(!askers[1].called);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(room_is_given_to_each_group_in_turn)
+{
+	static const unsigned int turn_expected[] = { 0, 2, 3, 1 };
+	struct fixture fixture;
+	struct job jobs[DEPTH];
+	struct asker askers[4];
+	char byte = 'x';
+
+	if (!set_up(&fixture, _i, ""))
+		return;
+	turns = 0;
+	for (int i = 0; i < DEPTH; i++) {
+		prepare_write(&jobs[i], fixture.fd, &byte, 1, (uint64_t)i);
+		submit(&fixture, &jobs[i]);
+	}
+	for (int i = 0; i < 4; i++) {
+		ask(&fixture, &askers[i], 0, &byte);
+		/* Three of one user, then one of another; each wants a whole turn. */
+		engine_stop_waiting(&askers[i].waiter);
+		askers[i].waiter.group = i < 3 ? 1000 : 1001;
+		askers[i].waiter.cost_bytes = 1024 * 1024;
+		engine_on_room(fixture.engine, &askers[i].waiter);
+	}
+	for (int i = 0; i < 4; i++)
+		run_until(fixture.base, &askers[i].job.over);
+	for (int i = 0; i < 4; i++)
+		ck_assert_uint_eq(askers[i].turn, turn_expected[i]);
+	tear_down(&fixture);
+}
+END_TEST
+
+struct newcomer {
+	struct job job;
+	struct job next;
+	struct asker *before;
+	struct fixture *fixture;
+	bool came;
+};
+
+static void come_when_done(struct io_request *request)
+{
+	struct newcomer *newcomer = request->owner;
+	struct asker *asker = newcomer->before;
+
+	/* There is room now, and somebody who has waited for it. */
+	ck_assert(!asker->called);
+	ck_assert_int_eq(engine_submit(newcomer->fixture->engine, &newcomer->next.request),
+			 ENGINE_BUSY);
+	newcomer->came = true;
+}
+
+START_TEST(nobody_overtakes_who_waits_for_the_same_device)
+{
+	enum { LANE = DEPTH - DEPTH / 4 };
+	struct fixture fixture;
+	struct job jobs[LANE];
+	struct newcomer newcomer = { .fixture = &fixture };
+	struct asker asker;
+	char byte = 'x';
+
+	if (!set_up(&fixture, _i | 2, "write:delay=100ms@1"))
+		return;
+	newcomer.before = &asker;
+	prepare_write(&newcomer.next, fixture.fd, &byte, 1, 1);
+	newcomer.next.request.device = 7;
+	for (int i = 0; i < LANE; i++) {
+		prepare_write(&jobs[i], fixture.fd, &byte, 1, 0);
+		jobs[i].request.device = 7;
+		submit(&fixture, &jobs[i]);
+	}
+	ask(&fixture, &asker, 7, &byte);
+	jobs[1].request.done = come_when_done;
+	jobs[1].request.owner = &newcomer;
+	run_until(fixture.base, &newcomer.came);
+	run_until(fixture.base, &asker.job.over);
+	ck_assert_int_eq(perform(&fixture, &newcomer.next), 1);
+	run_until(fixture.base, &jobs[0].over);
+	tear_down(&fixture);
+}
+END_TEST
+
+struct greedy {
+	struct fixture *fixture;
+	struct engine_waiter waiter;
+	struct job jobs[DEPTH];
+	int taken;
+	int calls;
+};
+
+static void take_all(struct engine_waiter *waiter)
+{
+	struct greedy *greedy = waiter->owner;
+
+	greedy->calls++;
+	ck_assert(!engine_is_waiting(waiter));
+	while (greedy->taken < DEPTH) {
+		if (engine_submit(greedy->fixture->engine, &greedy->jobs[greedy->taken].request) ==
+		    ENGINE_BUSY) {
+			engine_on_room(greedy->fixture->engine, waiter);
+			return;
+		}
+		greedy->taken++;
+	}
+}
+
+/* 600 KiB of a turn of 1 MiB; then two of what has been kept and the next turn; and so on. */
+START_TEST(who_is_given_room_takes_a_turns_worth_and_asks_again)
+{
+	static unsigned char bytes[600 * 1024];
+	struct fixture fixture;
+	struct greedy greedy = { .fixture = &fixture };
+	struct asker asker;
+	char byte = 'x';
+
+	if (!set_up(&fixture, _i, ""))
+		return;
+	for (int i = 0; i < DEPTH; i++)
+		prepare_write(&greedy.jobs[i], fixture.fd, bytes, sizeof(bytes), 0);
+	engine_waiter_init(&greedy.waiter);
+	greedy.waiter.room = take_all;
+	greedy.waiter.owner = &greedy;
+	greedy.waiter.cost_bytes = sizeof(bytes);
+	engine_on_room(fixture.engine, &greedy.waiter);
+	prepare_write(&asker.job, fixture.fd, &byte, 1, 0);
+	asker.fixture = &fixture;
+	engine_waiter_init(&asker.waiter);
+	asker.waiter.room = room;
+	asker.waiter.owner = &asker;
+	asker.waiter.group = 1;
+	engine_on_room(fixture.engine, &asker.waiter);
+	run_until(fixture.base, &asker.job.over);
+	for (int i = 0; i < DEPTH; i++)
+		run_until(fixture.base, &greedy.jobs[i].over);
+	ck_assert_int_ge(greedy.calls, DEPTH * 600 / 1024);
+	ck_assert(!engine_is_waiting(&greedy.waiter));
+	tear_down(&fixture);
+}
+END_TEST
+
+static void leave(struct engine_waiter *waiter)
+{
+	struct asker *asker = waiter->owner;
+
+	asker->called = true;
+	engine_stop_waiting(waiter);
+	memset(waiter, 0xa5, sizeof(*waiter));
+}
+
+START_TEST(who_is_given_room_may_go_for_good)
+{
+	struct fixture fixture;
+	struct job jobs[DEPTH];
+	struct asker askers[3];
+	char byte = 'x';
+
+	if (!set_up(&fixture, _i, ""))
+		return;
+	for (int i = 0; i < DEPTH; i++) {
+		prepare_write(&jobs[i], fixture.fd, &byte, 1, (uint64_t)i);
+		submit(&fixture, &jobs[i]);
+	}
+	for (int i = 0; i < 3; i++) {
+		ask(&fixture, &askers[i], 0, &byte);
+		askers[i].waiter.room = leave;
+	}
+	for (int i = 0; i < 3; i++)
+		run_until(fixture.base, &askers[i].called);
 	tear_down(&fixture);
 }
 END_TEST
@@ -447,9 +618,9 @@ START_TEST(asking_for_room_that_is_there_gives_it)
 	memset(&asker, 0, sizeof(asker));
 	prepare_write(&asker.job, fixture.fd, &byte, 1, 0);
 	asker.fixture = &fixture;
+	engine_waiter_init(&asker.waiter);
 	asker.waiter.room = room;
 	asker.waiter.owner = &asker;
-	list_init(&asker.waiter.link);
 	engine_on_room(fixture.engine, &asker.waiter);
 	ck_assert(!asker.called);
 	run_until(fixture.base, &asker.job.over);
@@ -506,9 +677,9 @@ START_TEST(a_thousand_writes_all_land)
 		return;
 	}
 	crowd->fixture = &fixture;
+	engine_waiter_init(&crowd->waiter);
 	crowd->waiter.room = crowd_room;
 	crowd->waiter.owner = crowd;
-	list_init(&crowd->waiter.link);
 	crowd->bytes = malloc(THOUSAND * PIECE);
 	fill_pattern(crowd->bytes, THOUSAND * PIECE, 5);
 	for (size_t i = 0; i < THOUSAND; i++) {
@@ -845,6 +1016,10 @@ int main(void)
 	tcase_add_loop_test(all, syncs_hints_and_sizes_reach_the_file, 0, KINDS);
 	tcase_add_loop_test(all, requests_without_sense_or_work_are_done_at_once, 0, KINDS);
 	tcase_add_loop_test(all, beyond_the_depth_is_busy_and_room_is_given_in_order, 0, KINDS);
+	tcase_add_loop_test(all, room_is_given_to_each_group_in_turn, 0, KINDS);
+	tcase_add_loop_test(all, nobody_overtakes_who_waits_for_the_same_device, 0, 2);
+	tcase_add_loop_test(all, who_is_given_room_takes_a_turns_worth_and_asks_again, 0, KINDS);
+	tcase_add_loop_test(all, who_is_given_room_may_go_for_good, 0, KINDS);
 	tcase_add_loop_test(all, one_device_leaves_a_quarter_of_the_depth_to_others, 0, KINDS);
 	tcase_add_loop_test(all, asking_for_room_that_is_there_gives_it, 0, KINDS);
 	tcase_add_loop_test(all, a_thousand_writes_all_land, 0, KINDS);
