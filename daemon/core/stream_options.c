@@ -135,6 +135,12 @@ void stream_options_init(struct stream_options *options)
 		.rate_bytes_per_second = OPTION_UNSET,
 		.size_hint = OPTION_UNSET,
 		.ring_bytes = OPTION_UNSET,
+		.rotate_every_bytes = OPTION_UNSET,
+		.rotate_every_usec = OPTION_UNSET,
+		.keep_last = OPTION_UNSET,
+		.keep_usec = OPTION_UNSET,
+		.maximum_bytes = OPTION_UNSET,
+		.minimum_free_bytes = OPTION_UNSET,
 		.checksum = OPTION_UNSET,
 	};
 }
@@ -190,6 +196,43 @@ static const char *resolve_marks(struct stream_options *options)
 	if (options->maximum_length < 1)
 		return "maximumLength";
 	return NULL;
+}
+
+bool stream_options_rotate(const struct stream_options *options)
+{
+	return options->rotate_every_bytes != OPTION_UNSET ||
+	       options->rotate_every_usec != OPTION_UNSET;
+}
+
+/* Each segment is a new file under a new name. */
+static const char *resolve_rotation(struct stream_options *options, enum stream_target target)
+{
+	const struct {
+		int64_t value;
+		const char *name;
+		const char *group;
+	} numbers[] = {
+		{ options->rotate_every_bytes, "rotate.everyBytes", "rotate" },
+		{ options->rotate_every_usec, "rotate.everyUSec", "rotate" },
+		{ options->keep_last, "retention.keepLast", "retention" },
+		{ options->keep_usec, "retention.keepUSec", "retention" },
+		{ options->maximum_bytes, "retention.maximumBytes", "retention" },
+		{ options->minimum_free_bytes, "retention.minimumFreeBytes", "retention" },
+	};
+	bool rotates = stream_options_rotate(options) && target == STREAM_TARGET_PATH;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].value == OPTION_UNSET)
+			continue;
+		if (!rotates)
+			return numbers[i].group;
+		if (numbers[i].value < 1)
+			return numbers[i].name;
+	}
+	if (!rotates)
+		return NULL;
+	set_default(&options->open, STREAM_OPEN_EXCLUSIVE);
+	return options->open == STREAM_OPEN_EXCLUSIVE ? NULL : "open";
 }
 
 static const char *resolve_target(struct stream_options *options, enum stream_target target)
@@ -306,6 +349,8 @@ int stream_options_resolve(struct stream_options *options, enum stream_target ta
 
 	if (!wrong)
 		wrong = resolve_marks(options);
+	if (!wrong)
+		wrong = resolve_rotation(options, target);
 	if (!wrong)
 		wrong = resolve_target(options, target);
 	if (!wrong)

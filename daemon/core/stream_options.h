@@ -79,7 +79,7 @@ enum stream_target {
 
 /*
  * Every number is OPTION_UNSET until given; the choices hold their enum's value. No steps and
- * no side file until given.
+ * no side file until given. Those of rotation have no defaults: unset, there is no such rule.
  */
 struct stream_options {
 	int64_t open;		 /* enum stream_open */
@@ -96,6 +96,12 @@ struct stream_options {
 	int64_t rate_bytes_per_second; /* 0: no bound */
 	int64_t size_hint;	       /* bytes */
 	int64_t ring_bytes;	       /* 0: no ring */
+	int64_t rotate_every_bytes;    /* as accepted, before all steps */
+	int64_t rotate_every_usec;     /* from the first byte of a segment on */
+	int64_t keep_last;	       /* segments; this and the next three: what stays of a rotation */
+	int64_t keep_usec;
+	int64_t maximum_bytes;
+	int64_t minimum_free_bytes;
 	int64_t checksum;	       /* enum stream_checksum */
 	bool side_file;		       /* the sha256 also goes into PATH.sha256 */
 	uint32_t steps_count;	       /* as given: may be too many before it was checked */
@@ -146,6 +152,9 @@ int64_t stream_mode_parse(const char *text);
 
 /* gzip and zstd, as opposed to what undoes them. */
 bool stream_step_is_compressing(enum stream_step_kind kind);
+
+/* Whether the stream is stored as one file after the other. */
+bool stream_options_rotate(const struct stream_options *options);
 
 /* replace and exclusive write a temporary file and put it in place at the end. */
 bool stream_open_is_temporary(enum stream_open open);

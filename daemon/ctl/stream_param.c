@@ -86,15 +86,23 @@ static int take_numbers(const cJSON *context, struct stream_options *options,
 	return 0;
 }
 
-/* Options of the interface that this daemon does not have yet. */
-static int refuse_missing(const cJSON *context, struct refusal *refusal)
+static int take_rotation(const cJSON *context, struct stream_options *options,
+			 struct refusal *refusal)
 {
-	const cJSON *value;
+	const cJSON *rules;
 
-	if (args_get_object(context, "rotate", &value))
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.rotate");
-	if (args_get_object(context, "retention", &value))
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.retention");
+	if (args_get_object(context, "rotate", &rules)) {
+		(void)args_get_int(rules, "everyBytes", &options->rotate_every_bytes);
+		(void)args_get_int(rules, "everyUSec", &options->rotate_every_usec);
+		if (!stream_options_rotate(options))
+			return refuse_text(refusal, REFUSAL_PARAMETER, "context.rotate");
+	}
+	if (args_get_object(context, "retention", &rules)) {
+		(void)args_get_int(rules, "keepLast", &options->keep_last);
+		(void)args_get_int(rules, "keepUSec", &options->keep_usec);
+		(void)args_get_int(rules, "maximumBytes", &options->maximum_bytes);
+		(void)args_get_int(rules, "minimumFreeBytes", &options->minimum_free_bytes);
+	}
 	return 0;
 }
 
@@ -107,12 +115,11 @@ int stream_param_request(const cJSON *args, struct stream_request *request, stru
 
 	(void)args_get_object(args, "context", &context);
 	stream_options_init(options);
-	r = refuse_missing(context, refusal);
-	if (r)
-		return r;
 	take_choices(context, options);
 	take_steps(context, options);
 	r = take_numbers(context, options, refusal);
+	if (r == 0)
+		r = take_rotation(context, options, refusal);
 	if (r)
 		return r;
 	if (args_get_string(context, "mode", &mode)) {

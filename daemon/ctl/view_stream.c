@@ -22,6 +22,31 @@ static void view_steps(struct args *args, const struct stream_options *options)
 	}
 }
 
+static void view_rule(struct args *args, const char *name, int64_t value)
+{
+	if (value != OPTION_UNSET)
+		args_add_int(args, name, value);
+}
+
+static void view_rotation(struct args *args, const struct stream_options *options)
+{
+	struct args rules;
+
+	if (!stream_options_rotate(options))
+		return;
+	args_begin_object(args, "rotate", &rules);
+	view_rule(&rules, "everyBytes", options->rotate_every_bytes);
+	view_rule(&rules, "everyUSec", options->rotate_every_usec);
+	if (options->keep_last == OPTION_UNSET && options->keep_usec == OPTION_UNSET &&
+	    options->maximum_bytes == OPTION_UNSET && options->minimum_free_bytes == OPTION_UNSET)
+		return;
+	args_begin_object(args, "retention", &rules);
+	view_rule(&rules, "keepLast", options->keep_last);
+	view_rule(&rules, "keepUSec", options->keep_usec);
+	view_rule(&rules, "maximumBytes", options->maximum_bytes);
+	view_rule(&rules, "minimumFreeBytes", options->minimum_free_bytes);
+}
+
 static void view_options(struct args *args, const struct stream_context *context)
 {
 	const struct stream_options *options = context->options;
@@ -59,6 +84,7 @@ void view_stream_context(struct args *args, const struct stream *stream)
 	args_add_optional_string(&object, "store", context.store);
 	args_add_optional_string(&object, "path", context.path);
 	view_options(&object, &context);
+	view_rotation(&object, context.options);
 	view_labels(&object, context.labels);
 }
 

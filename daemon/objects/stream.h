@@ -35,6 +35,7 @@
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
  *	stream_record.c		what the catalogue is told of a file put in place
+ *	stream_rotate.c		one file after the other
  *	stream_wait.c		those who wait for a level
  */
 
@@ -65,8 +66,10 @@ struct holder;
 struct outlet;
 struct registry;
 struct stream_block;
+struct store;
 struct stream_opening;
 struct stream_rewrite;
+struct stream_rotate;
 struct stream_transform;
 struct user;
 
@@ -91,6 +94,7 @@ struct stream_entry {
 	const unsigned char *address; /* NULL: in the ring */
 	struct buffer *buffer;	      /* pinned; NULL: none */
 	struct inline_block *block;   /* NULL: none */
+	struct list cut_link;	      /* stream_rotate::cuts: it begins a segment */
 };
 
 /* A sink call of the flow, being carried out. */
@@ -161,6 +165,7 @@ enum stream_retry {
 enum stream_due {
 	STREAM_DUE_SYNC,
 	STREAM_DUE_FRAME,
+	STREAM_DUE_ROTATE,
 	STREAM_DUE_CORK,
 	STREAM_DUE_ATTACH,
 	STREAM_DUE_RETRY,
@@ -230,7 +235,7 @@ struct stream {
 	bool made;	      /* in place, and the file is new */
 	bool name_synced;
 	uint64_t device;
-	uint64_t base_offset; /* in the file, of position 0 */
+	uint64_t base_offset; /* in the file, of position 0; modulo 2^64 after a rotation */
 	int64_t catalogue_row;
 	struct catalogue_request catalogue_request;
 	bool catalogue_busy;
@@ -257,6 +262,7 @@ struct stream {
 	struct inline_store inline_store;
 	struct stream_ring ring;
 	struct stream_transform *transform; /* NULL: bytes are stored as they are */
+	struct stream_rotate *rotate;	    /* NULL: into one file */
 	char digest[DIGEST_TEXT_BYTES];	    /* of what is stored; "": none, or not known yet */
 
 	/* On the way to disk. */
@@ -353,7 +359,11 @@ void stream_task_run(struct stream *stream, const char *name, int (*run)(struct 
 		     void (*then)(struct stream *, int64_t));
 
 /* stream_open.c */
+struct stream_opening *stream_opening_new(struct stream *stream, const struct store *store);
 void stream_opening_free(struct stream_opening *opening);
+/* The temporary that will be made in the directory of absolute_path, for the catalogue. */
+int must_check stream_temporary_add_row(struct stream *stream,
+					void (*done)(struct catalogue_request *request));
 
 /* stream_transfer.c */
 int must_check stream_transfers_init(struct stream *stream);
@@ -425,6 +435,8 @@ void stream_transform_digest(const struct stream *stream, char text[static DIGES
 /* What is behind the last sync is fed and written again; nothing may be in flight. */
 bool stream_transform_can_rewind(const struct stream *stream);
 int must_check stream_transform_rewind(struct stream *stream);
+/* What is stored from here on is in another file, from its beginning. -ENOMEM. */
+int must_check stream_transform_begin_file(struct stream *stream);
 
 /* stream_reserve.c */
 /* Reserves more if the writer comes near the end of what is reserved. */
@@ -486,8 +498,47 @@ void stream_ring_tell_state(struct stream *stream);
 /* Before the pump ends: true if the producer did something meanwhile. */
 bool stream_ring_sleep(struct stream *stream);
 
+/* stream_rotate.c; most of it has nothing to say about a stream that does not rotate */
+int must_check stream_rotate_init(struct stream *stream, const struct store *store,
+				  int directory_fd);
+void stream_rotate_fini(struct stream *stream);
+/* Whether the next write, of so many bytes, begins a segment; then the entry of its first. */
+bool stream_rotate_cuts(const struct stream *stream, uint64_t bytes);
+void stream_rotate_cut(struct stream *stream, struct stream_entry *entry);
+/* After each write: `accepted` has grown. */
+void stream_rotate_accepted(struct stream *stream);
+/* The time of the segment is over. */
+void stream_rotate_due(struct stream *stream);
+/* Position where the present segment ends; UINT64_MAX: not known yet. */
+uint64_t stream_rotate_limit(const struct stream *stream);
+/* Position up to which all is in finished segments. */
+uint64_t stream_rotate_placed_bytes(const struct stream *stream);
+/* Ends and begins segments. True: something moved. */
+bool stream_rotate_move(struct stream *stream);
+void stream_rotate_retry(struct stream *stream);
+/* The next segment could not be begun yet. */
+bool stream_rotate_waits(const struct stream *stream);
+bool stream_rotate_is_placing(const struct stream *stream);
+/* All is in place, and no file is open. */
+bool stream_rotate_is_between(const struct stream *stream);
+/* True: it will be begun later. */
+bool stream_rotate_holds_final(struct stream *stream);
+bool stream_rotate_holds_release(struct stream *stream);
+/* From stream_publish.c: the segment has its name; nothing is left to do; it failed. */
+void stream_rotate_placed(struct stream *stream);
+void stream_rotate_over(struct stream *stream);
+void stream_rotate_failed(struct stream *stream, int error);
+/* Removes what retention no longer keeps. */
+void stream_rotate_sweep(const struct stream *stream);
+void stream_rotate_record(const struct stream *stream, struct catalogue_file *record);
+/* Gives what was found its number, where it has one; `done` may be called at once. */
+void stream_rotate_name(struct stream_opening *opening,
+			void (*done)(struct stream_opening *opening, int result));
+
 /* stream_publish.c */
 void stream_publish_begin(struct stream *stream);
+/* Puts a segment in place, and ends with stream_rotate_over() or stream_rotate_failed(). */
+void stream_publish_segment(struct stream *stream);
 void stream_release_begin(struct stream *stream);
 /* From the beginning of FINAL on. */
 bool stream_is_publishing(const struct stream *stream);

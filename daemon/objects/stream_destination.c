@@ -3,6 +3,7 @@
 
 #include "daemon/objects/stream_destination.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,6 +14,8 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/core/path_rule.h"
+#include "daemon/core/path_template.h"
 #include "daemon/io/fd_kind.h"
 #include "daemon/io/file.h"
 #include "daemon/io/side_file.h"
@@ -33,9 +36,52 @@ void stream_opening_free(struct stream_opening *opening)
 	fd_close(opening->client_fds.memory_fd);
 	fd_close(opening->client_fds.signal_fd);
 	memfd_unmap(&opening->ring);
+	catalogue_files_fini(&opening->find.found);
+	free(opening->segment_path);
 	free(opening->path);
 	free(opening->absolute_path);
 	free(opening);
+}
+
+/* The highest number that a name in the directory has. */
+static int find_highest_number(struct stream_opening *opening)
+{
+	const char *base = path_base_name(opening->path);
+	int list_fd = openat(opening->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = list_fd < 0 ? NULL : fdopendir(list_fd);
+	struct dirent *entry;
+	uint64_t number;
+	int r;
+
+	if (!directory) {
+		r = -errno;
+		fd_close(list_fd);
+		return r;
+	}
+	do {
+		errno = 0;
+		entry = readdir(directory);
+		r = -errno;
+		if (entry && path_template_match(base, entry->d_name, &number) &&
+		    number > opening->present)
+			opening->present = number;
+	} while (entry);
+	(void)closedir(directory);
+	return r;
+}
+
+/* With the longest number there is: what else is in the path is known. */
+static int expand_template(struct stream_opening *opening)
+{
+	char path[PATH_TEMPLATE_BYTES];
+	time_t now = time(NULL);
+
+	if (!localtime_r(&now, &opening->when) ||
+	    !path_template_expand(opening->path, &opening->when, PATH_TEMPLATE_NUMBER_MAX, path))
+		return -EOVERFLOW;
+	opening->numbered = path_template_has_number(opening->path);
+	opening->segment_path = strdup(path);
+	return opening->segment_path ? 0 : -ENOMEM;
 }
 
 /* What stands under the final name must be a file, or nothing. */
@@ -67,8 +113,14 @@ static int find_directory(struct stream_opening *opening)
 		.owner = opening->owner,
 	};
 	struct stat facts;
-	int r;
+	int r = 0;
 
+	if (opening->rotates) {
+		r = expand_template(opening);
+		parent.path = opening->segment_path;
+	}
+	if (r < 0)
+		return r;
 	if (opening->store) {
 		r = store_open_user_root(opening->store, opening->uid, &opening->owner,
 					 &user_root_fd);
@@ -87,7 +139,10 @@ static int find_directory(struct stream_opening *opening)
 		return ROOT_E_REFUSED;
 	}
 	r = file_get_path(opening->dir_fd, opening->base_name, &opening->absolute_path);
-	return r < 0 ? r : check_present(opening);
+	if (r < 0)
+		return r;
+	/* A name with a number is found later, and is nobody's. */
+	return opening->numbered ? find_highest_number(opening) : check_present(opening);
 }
 
 static int open_in_place(struct stream_opening *opening)

@@ -4,14 +4,16 @@
 
 /*
  * What of opening a stream waits for a disk, or takes time with its size: run by a worker,
- * as errands. For stream_open.c only.
+ * as errands. For stream_open.c and stream_rotate.c only.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
 #include "daemon/core/stream_options.h"
+#include "daemon/io/catalogue_file.h"
 #include "daemon/io/memfd.h"
 #include "daemon/io/publish.h"
 #include "daemon/io/root.h"
@@ -57,6 +59,13 @@ struct stream_opening {
 	int ring_fd;
 	struct mapping ring;
 	struct stream_ring_fds client_fds;
+	bool rotates; /* `path` is a template */
+	bool numbered;
+	struct tm when;
+	char *segment_path; /* what becomes of the template; base_name points into it */
+	uint64_t present;   /* the highest number in the directory */
+	struct catalogue_find find;
+	void (*named)(struct stream_opening *opening, int result);
 	int error; /* kept while the catalogue's row is taken back */
 };
 

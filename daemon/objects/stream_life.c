@@ -113,6 +113,7 @@ static void drop_means(struct stream *stream)
 	flow_fini(&stream->flow);
 	list_for_each(used, &stream->used_entries)
 		stream_entry_release(stream, container_of(used, struct stream_entry, link));
+	stream_rotate_fini(stream);
 	for (struct list *link; (link = list_take_first(&stream->free_entries));)
 		free(container_of(link, struct stream_entry, link));
 	inline_store_fini(&stream->inline_store, stream->user);

@@ -15,6 +15,9 @@
  *	directory sync (the other levels), or removal of the temporary; the catalogue's row;
  *	close
  *
+ * A segment of a rotating stream goes through all of both, up to its close, before the next one
+ * is begun; its directory is synced at once.
+ *
  * A stage that does not apply is passed over, so each list reads as a whole. An error of FINAL
  * ends it, or is waited for where onError says so; RELEASE goes on in any case, it can only
  * tell.
@@ -170,7 +173,8 @@ static const char *stage_operation(int stage)
 /* Whether the file is, or will be, under its final name. */
 static bool keeps_file(const struct stream *stream)
 {
-	return flow_is_finished(&stream->flow) || !stream->temporary_name;
+	return flow_is_finished(&stream->flow) || !stream->temporary_name ||
+	       stream_rotate_is_placing(stream);
 }
 
 static bool has_new_name(const struct stream *stream)
@@ -181,7 +185,7 @@ static bool has_new_name(const struct stream *stream)
 static bool stage_applies(const struct stream *stream, int stage)
 {
 	bool early = stream->options.ack == STREAM_ACK_PUBLISHED ||
-		     stream->ending == STREAM_ENDING_SALVAGE;
+		     stream->ending == STREAM_ENDING_SALVAGE || stream_rotate_is_placing(stream);
 	bool side_file = stream->options.side_file && stream->ending == STREAM_ENDING_FINISH;
 
 	switch (stage) {
@@ -205,7 +209,7 @@ static bool stage_applies(const struct stream *stream, int stage)
 	case STAGE_SYNC_NAME_LATE:
 		return has_new_name(stream) && keeps_file(stream) && !stream->published;
 	case STAGE_REMOVE:
-		return stream->temporary_name && !keeps_file(stream);
+		return stream->temporary_name && stream->dir_fd >= 0 && !keeps_file(stream);
 	case STAGE_FORGET:
 		return stream->catalogue_row != 0 && stream->remove_failures == 0;
 	case STAGE_CLOSE:
@@ -220,7 +224,10 @@ static void end_final(struct stream *stream, int error)
 	stream->final_retry = STREAM_RETRY_NONE;
 	stream->stopping = true;
 	stream->publish_stage = STAGE_NONE;
-	flow_final_done(&stream->flow, error);
+	if (stream_rotate_is_placing(stream))
+		stream_rotate_failed(stream, error);
+	else
+		flow_final_done(&stream->flow, error);
 	stream_schedule(stream);
 }
 
@@ -403,6 +410,11 @@ static void submit_forget(struct stream *stream)
 
 static void all_in_place(struct stream *stream)
 {
+	if (stream_rotate_is_placing(stream)) {
+		stream_rotate_placed(stream);
+		stage_done(stream, 0);
+		return;
+	}
 	/* In place and not new: there was no name to make durable. */
 	if (!has_new_name(stream))
 		stream->published = true;
@@ -464,6 +476,12 @@ static void run_stage(struct stream *stream)
 		break;
 	case STAGE_RELEASED:
 		stream->publish_stage = STAGE_NONE;
+		if (stream_rotate_is_placing(stream)) {
+			stream_rotate_over(stream);
+			break;
+		}
+		if (flow_is_finished(&stream->flow))
+			stream_rotate_sweep(stream);
 		flow_released(&stream->flow, 0);
 		stream_schedule(stream);
 		break;
@@ -500,6 +518,13 @@ void stream_publish_begin(struct stream *stream)
 {
 	int r = 0;
 
+	if (stream_rotate_holds_final(stream))
+		return;
+	if (stream_rotate_is_between(stream)) {
+		stream->publish_stage = STAGE_FINAL_DONE;
+		run_stage(stream);
+		return;
+	}
 	stream->publish_stage = STAGE_FLUSH;
 	if (stream->ending == STREAM_ENDING_SALVAGE)
 		r = name_partial(stream);
@@ -509,8 +534,16 @@ void stream_publish_begin(struct stream *stream)
 		run_stage(stream);
 }
 
+void stream_publish_segment(struct stream *stream)
+{
+	stream->publish_stage = STAGE_FLUSH;
+	run_stage(stream);
+}
+
 void stream_release_begin(struct stream *stream)
 {
+	if (stream_rotate_holds_release(stream))
+		return;
 	stream->publish_stage = STAGE_SYNC_NAME_LATE;
 	run_stage(stream);
 }

@@ -159,6 +159,7 @@ struct stream_entry *stream_entry_new(struct stream *stream)
 		if (!entry)
 			return NULL;
 	}
+	list_init(&entry->cut_link);
 	list_append(&stream->used_entries, &entry->link);
 	stream->entries++;
 	return entry;
@@ -177,6 +178,7 @@ void stream_entry_release(struct stream *stream, struct stream_entry *entry)
 	entry->buffer = NULL;
 	entry->block = NULL;
 	stream->entries--;
+	list_remove(&entry->cut_link);
 	list_remove(&entry->link);
 	list_append(&stream->free_entries, &entry->link);
 }
@@ -296,6 +298,8 @@ static void run_timers(struct stream *stream)
 		stream_lift_corks(stream);
 	if (take_due(stream, STREAM_DUE_ATTACH, now_ns))
 		stream_shutdown(stream, true);
+	if (take_due(stream, STREAM_DUE_ROTATE, now_ns))
+		stream_rotate_due(stream);
 	if (take_due(stream, STREAM_DUE_RETRY, now_ns))
 		stream_retry(stream, now_ns);
 	/* SYNC, FRAME and PACE only have to wake the pump; who set them looks at the clock again. */

@@ -2,7 +2,7 @@
 
 /*
  * What the catalogue is told of a file that was put in place, so that its digest can be asked
- * for and held against it later. The file is there and safe by then: a catalogue that fails
+ * for and held against it later, and so that retention knows what it may remove. The file is there and safe by then: a catalogue that fails
  * takes nothing away from that, it is only logged.
  */
 
@@ -21,7 +21,7 @@
 
 bool stream_record_is_wanted(const struct stream *stream)
 {
-	return stream->digest[0] != '\0' && stream->absolute_path &&
+	return (stream->digest[0] != '\0' || stream->rotate) && stream->absolute_path &&
 	       stream->target == STREAM_TARGET_PATH && stream->ending == STREAM_ENDING_FINISH;
 }
 
@@ -68,7 +68,7 @@ static void facts_known(struct stream *stream, int64_t result)
 	record->owner = stream->user->uid;
 	record->store = stream->store ? stream->store : "";
 	record->path = stream->absolute_path;
-	record->template_text = "";
+	stream_rotate_record(stream, record);
 	record->digest = stream->digest;
 	stream->catalogue_request.done = row_added;
 	stream->catalogue_request.owner = stream;

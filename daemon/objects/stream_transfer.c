@@ -513,6 +513,7 @@ static bool sync_is_waited_for(struct stream *stream)
 	if (stream->transfers_busy > 0 || stream_transform_is_busy(stream))
 		return false;
 	return need || full || (held && stream_is_jammed(stream)) ||
+	       (held && stream->written == stream_rotate_limit(stream)) ||
 	       (held && flow_is_ended(&stream->flow)) || stream_waits_for_sync(stream);
 }
 
@@ -543,7 +544,9 @@ static bool name_needs_sync(const struct stream *stream)
 
 static bool is_last_sync(const struct stream *stream)
 {
-	return flow_is_ended(&stream->flow) && stream->written == stream->accepted &&
+	bool ended = flow_is_ended(&stream->flow) && stream->written == stream->accepted;
+
+	return (ended || stream->written == stream_rotate_limit(stream)) &&
 	       stream_reserve_is_left(stream);
 }
 
@@ -600,5 +603,6 @@ bool stream_transfer(struct stream *stream)
 	moved |= stream_rewrite_move(stream);
 	moved |= sync_maybe(stream);
 	moved |= complete_batches(stream);
+	moved |= stream_rotate_move(stream);
 	return moved;
 }

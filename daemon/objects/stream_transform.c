@@ -142,7 +142,8 @@ int stream_transform_init(struct stream *stream)
 {
 	struct stream_transform *transform;
 
-	if (!has_steps(stream) && stream->options.checksum == STREAM_CHECKSUM_NONE)
+	if (!has_steps(stream) && stream->options.checksum == STREAM_CHECKSUM_NONE &&
+	    !stream->rotate)
 		return 0;
 	transform = calloc(1, sizeof(*transform));
 	if (!transform)
@@ -379,12 +380,15 @@ static struct stream_batch *find_unfed(struct stream *stream)
 
 static void take_input(struct stream *stream, struct job *job, struct stream_batch *batch)
 {
+	uint64_t left = stream_rotate_limit(stream) - stream->transform->fed;
+
 	job->batch = batch;
 	job->cursor = batch->cursor;
 	job->cursor_bytes = batch->cursor_bytes;
 	job->planned_bytes = batch->planned_bytes;
 	job->in_count = JOB_IOV;
-	job->in_bytes = stream_batch_plan(stream, batch, JOB_BYTES, job->in, &job->in_count);
+	job->in_bytes = stream_batch_plan(stream, batch, left < JOB_BYTES ? left : JOB_BYTES,
+					  job->in, &job->in_count);
 	batch->in_flight++;
 }
 
@@ -427,6 +431,8 @@ static bool frame_is_due(struct stream *stream)
 /* Somebody waits for what is in the frame, and nothing under way could still go into it. */
 static bool frame_is_waited_for(struct stream *stream)
 {
+	if (stream->transform->fed == stream_rotate_limit(stream))
+		return true;
 	if (flow_needs_drain(&stream->flow) || flow_is_ended(&stream->flow) ||
 	    stream_is_jammed(stream) || stream_waits_for_written(stream))
 		return true;
@@ -456,7 +462,9 @@ bool stream_transform_move(struct stream *stream)
 	if (!transform || transform->job.busy || stream->stopping || stream->rewrite)
 		return false;
 	stream_blocks_release(&transform->blocks);
-	batch = transform->frame_ending ? NULL : find_unfed(stream);
+	batch = transform->frame_ending || transform->fed == stream_rotate_limit(stream) ?
+			NULL :
+			find_unfed(stream);
 	if (frame_is_open(transform) &&
 	    (frame_is_due(stream) || (!batch && frame_is_waited_for(stream))))
 		transform->frame_wanted = true;
@@ -535,7 +543,8 @@ int stream_transform_finish(struct stream *stream, struct iovec *ret_piece)
 	int r;
 
 	*ret_piece = (struct iovec){ 0 };
-	if (!transform || stream->ending != STREAM_ENDING_FINISH)
+	if (!transform || stream->ending != STREAM_ENDING_FINISH ||
+	    stream_rotate_is_placing(stream))
 		return 0;
 	if (step_chain_expects_more(transform->chain))
 		return -EBADMSG;
@@ -568,6 +577,22 @@ void stream_transform_finished(struct stream *stream)
 void stream_transform_digest(const struct stream *stream, char text[static DIGEST_TEXT_BYTES])
 {
 	digest_text(stream->transform->digest, text);
+}
+
+int stream_transform_begin_file(struct stream *stream)
+{
+	struct stream_transform *transform = stream->transform;
+	int r = 0;
+
+	assert(!transform->job.busy && !frame_is_open(transform));
+	pass_marks(transform, transform->fed);
+	transform->stored_most = transform->stored;
+	stream->base_offset = 0 - transform->stored;
+	if (transform->digest)
+		r = digest_reset(transform->digest);
+	if (r == 0 && transform->digest)
+		r = digest_reset(transform->base.digest);
+	return r;
 }
 
 /* ---- back to the base ---- */

@@ -202,6 +202,7 @@ class AfterRestart(ForebayTest):
         self.client.close()
         self.daemon.kill(remove=False)
         self.daemon.start()
+        self.wait_until_alone()
         self.before = self.daemon.descriptors()
         with self.daemon.client() as client:
             self.assertIs(True, client.call(STORE + "Verify", {"path": "kept"})["intact"])
@@ -215,6 +216,7 @@ class AfterRestart(ForebayTest):
         client.close()
         self.daemon.file("kept").unlink()
         self.daemon.start()
+        self.wait_until_alone()
         self.before = self.daemon.descriptors()
         self.client = self.connect()
 
