@@ -4,10 +4,8 @@
 #include "daemon/core/path_template.h"
 
 #include <ctype.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define NUMBER "{n}"
 #define NUMBER_BYTES (sizeof(NUMBER) - 1)
@@ -95,10 +93,19 @@ static const char *find_fault(const char *text)
 	return numbers + conversions_seen > 0 ? NULL : "neither {n} nor a conversion of the time";
 }
 
+/* All paths of one template are as long as one another, but for the number. */
+static size_t write_shape(const struct path_template_time *unused_time, char letter, char *room,
+			  size_t room_bytes)
+{
+	int length = snprintf(room, room_bytes, "%s", find_shape(letter));
+
+	(void)unused_time;
+	return length > 0 && (size_t)length < room_bytes ? (size_t)length : 0;
+}
+
 bool path_template_check(const char *text, const char **ret_reason)
 {
-	/* All paths of one template are as long as one another, but for the number. */
-	static const struct tm sample = { .tm_year = 100, .tm_mday = 1 };
+	static const struct path_template_time sample = { write_shape };
 	char path[PATH_TEMPLATE_BYTES];
 	const char *fault = find_fault(text);
 
@@ -119,28 +126,27 @@ bool path_template_has_number(const char *text)
 /* ---- from a template to a path ---- */
 
 /* Bytes put into `room` of that many bytes, with a NUL behind them; 0: they do not fit. */
-static size_t put_piece(const struct piece *piece, const struct tm *when, uint64_t number,
-			char *room, size_t room_bytes)
+static size_t put_piece(const struct piece *piece, const struct path_template_time *time,
+			uint64_t number, char *room, size_t room_bytes)
 {
-	const char format[] = { '%', piece->character, '\0' };
 	int length;
 
 	if (piece->kind == PIECE_CONVERSION)
-		return strftime(room, room_bytes, format, when);
+		return time->write(time, piece->character, room, room_bytes);
 	length = piece->kind == PIECE_NUMBER ?
 			 snprintf(room, room_bytes, "%llu", (unsigned long long)number) :
 			 snprintf(room, room_bytes, "%c", piece->character);
 	return length > 0 && (size_t)length < room_bytes ? (size_t)length : 0;
 }
 
-bool path_template_expand(const char *text, const struct tm *when, uint64_t number,
+bool path_template_expand(const char *text, const struct path_template_time *time, uint64_t number,
 			  char path[static PATH_TEMPLATE_BYTES])
 {
 	struct piece piece;
 	size_t length = 0;
 
 	while ((piece = next_piece(&text)).kind != PIECE_END) {
-		size_t bytes = put_piece(&piece, when, number, path + length,
+		size_t bytes = put_piece(&piece, time, number, path + length,
 					 PATH_TEMPLATE_BYTES - length);
 
 		if (bytes == 0)

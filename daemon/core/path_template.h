@@ -12,15 +12,14 @@
  *
  *	%Y %y %C %G %g %m %d %j %H %I %M %S %u %w %U %V %W %a %b %p %z %F %T
  *
- * Pure: whoever calls says what time it is.
+ * Pure: whoever calls has the time written.
  */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/core/path_rule.h"
-
-struct tm;
 
 #define PATH_TEMPLATE_BYTES (PATH_RULE_BYTES_MAX + 1)
 
@@ -33,8 +32,14 @@ bool path_template_check(const char *text, const char **ret_reason);
 /* For a text that path_template_check() has accepted: whether {n} is in it. */
 bool path_template_has_number(const char *text);
 
+/* What the conversion of this letter stands for, as strftime would put it there. */
+struct path_template_time {
+	size_t (*write)(const struct path_template_time *time, char letter, char *room,
+			size_t room_bytes);
+};
+
 /* The same kind of text. False: the path does not fit. */
-bool path_template_expand(const char *text, const struct tm *when, uint64_t number,
+bool path_template_expand(const char *text, const struct path_template_time *time, uint64_t number,
 			  char path[static PATH_TEMPLATE_BYTES]);
 
 /*

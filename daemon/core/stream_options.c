@@ -331,6 +331,10 @@ static const char *resolve_rest(struct stream_options *options)
 	set_default(&options->attach_timeout_usec, 3600 * USEC_PER_SEC);
 	set_default(&options->rate_bytes_per_second, 0);
 	set_default(&options->size_hint, 0);
+	/* It is for one file. */
+	if (options->rotate_every_bytes != OPTION_UNSET &&
+	    options->size_hint > options->rotate_every_bytes)
+		options->size_hint = options->rotate_every_bytes;
 	if (options->sync_interval_usec < 1)
 		return "syncIntervalUSec";
 	if (options->attach_timeout_usec < 0)

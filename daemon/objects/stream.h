@@ -35,7 +35,8 @@
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
  *	stream_record.c		what the catalogue is told of a file put in place
- *	stream_rotate.c		one file after the other
+ *	stream_rotate.c		one file after the other: where each ends, and its end
+ *	stream_segment.c	the beginning of the next one
  *	stream_wait.c		those who wait for a level
  */
 

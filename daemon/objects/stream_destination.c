@@ -70,14 +70,24 @@ static int find_highest_number(struct stream_opening *opening)
 	return r;
 }
 
+static size_t write_time(const struct path_template_time *time, char letter, char *room,
+			 size_t room_bytes)
+{
+	const struct stream_opening *opening = container_of(time, struct stream_opening, time);
+	const char format[] = { '%', letter, '\0' };
+
+	return strftime(room, room_bytes, format, &opening->when);
+}
+
 /* With the longest number there is: what else is in the path is known. */
 static int expand_template(struct stream_opening *opening)
 {
 	char path[PATH_TEMPLATE_BYTES];
 	time_t now = time(NULL);
 
+	opening->time.write = write_time;
 	if (!localtime_r(&now, &opening->when) ||
-	    !path_template_expand(opening->path, &opening->when, PATH_TEMPLATE_NUMBER_MAX, path))
+	    !path_template_expand(opening->path, &opening->time, PATH_TEMPLATE_NUMBER_MAX, path))
 		return -EOVERFLOW;
 	opening->numbered = path_template_has_number(opening->path);
 	opening->segment_path = strdup(path);

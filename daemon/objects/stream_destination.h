@@ -12,6 +12,7 @@
 #include <sys/types.h>
 #include <time.h>
 
+#include "daemon/core/path_template.h"
 #include "daemon/core/stream_options.h"
 #include "daemon/io/catalogue_file.h"
 #include "daemon/io/memfd.h"
@@ -61,6 +62,7 @@ struct stream_opening {
 	struct stream_ring_fds client_fds;
 	bool rotates; /* `path` is a template */
 	bool numbered;
+	struct path_template_time time;
 	struct tm when;
 	char *segment_path; /* what becomes of the template; base_name points into it */
 	uint64_t present;   /* the highest number in the directory */

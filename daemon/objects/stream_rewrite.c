@@ -233,8 +233,7 @@ static void prepare(struct stream_rewrite *rewrite)
 	case REWRITE_CUT:
 		request->operation = IO_TRUNCATE;
 		request->fd = plain_fd(rewrite);
-		request->length =
-			rewrite->stream->base_offset + stream_stored_end(rewrite->stream);
+		request->length = rewrite->stream->base_offset + stream_stored_end(rewrite->stream);
 		break;
 	case REWRITE_SYNC:
 		request->operation = IO_SYNC_DATA;

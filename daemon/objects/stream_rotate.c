@@ -16,61 +16,30 @@
  *	   ▲           ╰ failed ╮  ▲            ╰ failed, tried again ─▶ BETWEEN
  *	   ╰────────────────────╯  ╰─ the end of the stream may come here, with nothing left to do
  *
+ * stream_segment.c has the way through OPENING.
+ *
  * The flow may ask for FINAL while the last segment is being put in place, and for RELEASE at
  * any time: both wait until no file is half in place and none half made.
  */
 
 #include "config.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "daemon/base/cleanup.h"
+#include "daemon/base/fd.h"
 #include "daemon/base/log.h"
-#include "daemon/core/path_rule.h"
-#include "daemon/core/path_template.h"
 #include "daemon/core/retention.h"
 #include "daemon/io/catalogue_file.h"
 #include "daemon/io/file.h"
-#include "daemon/io/root.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/retention_sweep.h"
 #include "daemon/objects/stream.h"
 #include "daemon/objects/stream_destination.h"
+#include "daemon/objects/stream_rotate.h"
 
 #define NS_PER_USEC UINT64_C(1000)
-
-enum state {
-	ROTATE_FILLING, /* the segment's file is open, or the stream's first one will be */
-	ROTATE_PLACING,
-	ROTATE_BETWEEN, /* no file is open */
-	ROTATE_OPENING,
-};
-
-struct stream_rotate {
-	struct stream *stream;
-	const struct store *store; /* NULL: directory_fd */
-	int directory_fd;
-	char *template_text; /* as the catalogue knows it */
-
-	enum state state;
-	enum stream_retry retry;	/* of the next segment's beginning */
-	struct stream_opening *opening; /* while OPENING */
-	bool final_held;		/* until the segment is in place */
-	bool release_held;
-	uint64_t number; /* of the present segment; 0: it has none */
-	uint64_t spare;	 /* taken, and not used yet; 0: none */
-
-	uint64_t start;	  /* position where the present segment begins */
-	struct list cuts; /* stream_entry::cut_link: writes that begin a later one */
-
-	/* The segment that is being accepted, which may be a later one. */
-	uint64_t newest;   /* where it begins */
-	bool newest_ended; /* the next write begins another */
-};
 
 /* ---- made and ended ---- */
 
@@ -124,7 +93,7 @@ void stream_rotate_fini(struct stream *stream)
 	free(rotate);
 }
 
-static struct catalogue_template template_of(const struct stream_rotate *rotate)
+struct catalogue_template stream_rotate_template(const struct stream_rotate *rotate)
 {
 	return (struct catalogue_template){
 		.owner = rotate->stream->user->uid,
@@ -250,7 +219,7 @@ bool stream_rotate_holds_release(struct stream *stream)
 	return true;
 }
 
-static void settle(struct stream_rotate *rotate, enum state state)
+void stream_rotate_settle(struct stream_rotate *rotate, enum rotate_state state)
 {
 	struct stream *stream = rotate->stream;
 	bool final_held = rotate->final_held;
@@ -318,7 +287,7 @@ void stream_rotate_sweep(const struct stream *stream)
 	if (!stream->rotate || !(rules.keep_last || rules.keep_usec || rules.maximum_bytes ||
 				 rules.minimum_free_bytes))
 		return;
-	template = template_of(stream->rotate);
+	template = stream_rotate_template(stream->rotate);
 	retention_sweep(stream->registry, &template, &rules);
 }
 
@@ -328,7 +297,7 @@ void stream_rotate_over(struct stream *stream)
 
 	stream->final_given_up = false;
 	stream_rotate_sweep(stream);
-	settle(stream->rotate, ROTATE_BETWEEN);
+	stream_rotate_settle(stream->rotate, ROTATE_BETWEEN);
 	/* Somebody gave the stream up while the last try was under way, and that was a success. */
 	if (given_up)
 		stream_give_up(stream);
@@ -339,204 +308,10 @@ void stream_rotate_failed(struct stream *stream, int error)
 	stream->final_given_up = false;
 	stream_note_need(stream, false);
 	flow_destroy(&stream->flow, error);
-	settle(stream->rotate, ROTATE_FILLING);
+	stream_rotate_settle(stream->rotate, ROTATE_FILLING);
 }
 
-/* ---- the next one is begun ---- */
-
-static void begin_failed(struct stream_rotate *rotate, const char *operation, int error)
-{
-	struct stream *stream = rotate->stream;
-
-	stream_opening_free(rotate->opening);
-	rotate->opening = NULL;
-	stream->dir_fd = fd_close(stream->dir_fd);
-	if (stream_may_pause(stream, error)) {
-		rotate->retry = STREAM_RETRY_WAITS;
-		stream_pause_for_error(stream, operation, error, -1);
-	} else if (!stream->stopping) {
-		stream_fail(stream, operation, error, -1);
-	}
-	settle(rotate, ROTATE_BETWEEN);
-	stream_pump(stream);
-}
-
-static void row_taken_back(struct catalogue_request *request)
-{
-	struct stream *stream = request->owner;
-	struct stream_rotate *rotate = stream->rotate;
-
-	stream->catalogue_row = 0;
-	begin_failed(rotate, rotate->opening->operation, rotate->opening->error);
-}
-
-/* What is counted anew for each file. */
-static int begin_segment(struct stream_rotate *rotate)
-{
-	struct stream *stream = rotate->stream;
-	struct list *first = list_take_first(&rotate->cuts);
-
-	list_init(first);
-	rotate->start = container_of(first, struct stream_entry, cut_link)->position;
-	rotate->spare = 0;
-	stream->name_synced = false;
-	stream->cut = false;
-	stream->published = false;
-	stream->remove_failures = 0;
-	stream->digest[0] = '\0';
-	stream->reserve.end = 0;
-	stream->reserve.off = false;
-	stream->reserve.given_back = false;
-	return stream_transform_begin_file(stream);
-}
-
-static void temporary_made(struct errand *errand, int result)
-{
-	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
-	struct stream *stream = opening->stream;
-	struct stream_rotate *rotate = stream->rotate;
-	int r;
-
-	if (result < 0) {
-		opening->error = result;
-		stream->catalogue_request.done = row_taken_back;
-		catalogue_remove_temporary(stream->registry->catalogue, stream->catalogue_row,
-					   &stream->catalogue_request);
-		return;
-	}
-	stream->file_fd = take_fd(&opening->file_fd);
-	stream->direct_fd = take_fd(&opening->direct_fd);
-	stream_opening_free(opening);
-	rotate->opening = NULL;
-	/* The stream may have been given up meanwhile, and its writes with it. */
-	r = stream->stopping ? 0 : begin_segment(rotate);
-	if (r < 0)
-		stream_fail(stream, "memory", r, -1);
-	rotate->retry = STREAM_RETRY_NONE;
-	(void)stream_recover(stream);
-	settle(rotate, ROTATE_FILLING);
-	stream_pump(stream);
-}
-
-static void row_added(struct catalogue_request *request)
-{
-	struct stream *stream = request->owner;
-	struct stream_opening *opening = stream->rotate->opening;
-
-	if (request->result < 0) {
-		begin_failed(stream->rotate, "catalogue", request->result);
-		return;
-	}
-	stream->catalogue_row = request->row_id;
-	opening->operation = "open";
-	opening->errand.path = stream->absolute_path;
-	opening->errand.run = stream_destination_make_temporary;
-	opening->errand.done = temporary_made;
-	errand_start(stream->registry, &opening->errand);
-}
-
-static int adopt_place(struct stream *stream, struct stream_opening *opening)
-{
-	char *base_name = strdup(opening->base_name);
-
-	if (!base_name)
-		return -ENOMEM;
-	free(stream->base_name);
-	free(stream->absolute_path);
-	stream->base_name = base_name;
-	stream->absolute_path = take_ptr(opening->absolute_path);
-	stream->dir_fd = take_fd(&opening->dir_fd);
-	stream->device = opening->device;
-	return 0;
-}
-
-static void named(struct stream_opening *opening, int result)
-{
-	struct stream *stream = opening->stream;
-	int r = result;
-
-	if (r == 0) {
-		stream->rotate->spare = stream->rotate->number;
-		r = adopt_place(stream, opening);
-	}
-	if (r == 0)
-		r = stream_temporary_add_row(stream, row_added);
-	if (r < 0)
-		begin_failed(stream->rotate, "catalogue", r);
-}
-
-static void place_found(struct errand *errand, int result)
-{
-	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
-
-	/* Somebody has put a link in the way since the stream was opened. */
-	if (result == ROOT_E_REFUSED)
-		result = -ELOOP;
-	if (result == 0 && opening->stream->stopping)
-		result = -ECANCELED;
-	if (result < 0)
-		begin_failed(opening->stream->rotate, opening->operation, result);
-	else
-		stream_rotate_name(opening, named);
-}
-
-static int prepare_opening(struct stream_rotate *rotate)
-{
-	struct stream *stream = rotate->stream;
-	struct stream_opening *opening = stream_opening_new(stream, rotate->store);
-	int r;
-
-	if (!opening)
-		return -ENOMEM;
-	rotate->opening = opening;
-	opening->ring_bytes = 0;
-	(void)snprintf(opening->temporary_name, sizeof(opening->temporary_name), "%s",
-		       stream->temporary_name);
-	opening->path = strdup(stream->path);
-	if (!opening->path)
-		return -ENOMEM;
-	if (rotate->store)
-		return 0;
-	r = fd_duplicate(rotate->directory_fd);
-	if (r < 0)
-		return r;
-	opening->directory_fd = r;
-	return 0;
-}
-
-static void begin_next(struct stream_rotate *rotate)
-{
-	struct stream *stream = rotate->stream;
-	int r = prepare_opening(rotate);
-
-	rotate->state = ROTATE_OPENING;
-	if (rotate->retry != STREAM_RETRY_NONE)
-		rotate->retry = STREAM_RETRY_RUNS;
-	if (r < 0) {
-		begin_failed(rotate, "open", r);
-		return;
-	}
-	rotate->opening->errand.name = "open";
-	rotate->opening->errand.path = rotate->opening->path;
-	rotate->opening->errand.run = stream_destination_find;
-	rotate->opening->errand.done = place_found;
-	errand_start(stream->registry, &rotate->opening->errand);
-}
-
-static bool may_begin(const struct stream_rotate *rotate)
-{
-	const struct stream *stream = rotate->stream;
-
-	if (stream->stopping || list_is_empty(&rotate->cuts) || rotate->retry == STREAM_RETRY_WAITS)
-		return false;
-	return stream->state != STREAM_STATE_PAUSED || rotate->retry == STREAM_RETRY_WANTED;
-}
-
-void stream_rotate_retry(struct stream *stream)
-{
-	if (stream->rotate && stream->rotate->retry == STREAM_RETRY_WAITS)
-		stream->rotate->retry = STREAM_RETRY_WANTED;
-}
+/* ---- the pump ---- */
 
 bool stream_rotate_move(struct stream *stream)
 {
@@ -549,76 +324,5 @@ bool stream_rotate_move(struct stream *stream)
 		stream_publish_segment(stream);
 		return true;
 	}
-	if (rotate->state == ROTATE_BETWEEN && may_begin(rotate)) {
-		begin_next(rotate);
-		return true;
-	}
-	return false;
-}
-
-/* ---- names ---- */
-
-static int name_segment(struct stream_opening *opening, uint64_t number)
-{
-	int directory = (int)path_directory_length(opening->absolute_path);
-	char path[PATH_TEMPLATE_BYTES];
-	char *segment_path, *absolute_path;
-
-	if (!path_template_expand(opening->path, &opening->when, number, path))
-		return -ENAMETOOLONG;
-	segment_path = strdup(path);
-	if (!segment_path || asprintf(&absolute_path, "%.*s/%s", directory, opening->absolute_path,
-				      path_base_name(segment_path)) < 0) {
-		free(segment_path);
-		return -ENOMEM;
-	}
-	free(opening->segment_path);
-	free(opening->absolute_path);
-	opening->segment_path = segment_path;
-	opening->base_name = path_base_name(segment_path);
-	opening->absolute_path = absolute_path;
-	return 0;
-}
-
-static void use_number(struct stream_opening *opening, uint64_t number)
-{
-	struct stream_rotate *rotate = opening->stream->rotate;
-
-	rotate->number = number;
-	opening->named(opening, name_segment(opening, number));
-}
-
-static void number_taken(struct catalogue_request *request)
-{
-	struct stream_opening *opening = request->owner;
-
-	if (request->result < 0)
-		opening->named(opening, request->result);
-	else
-		use_number(opening, opening->find.number);
-}
-
-void stream_rotate_name(struct stream_opening *opening,
-			void (*done)(struct stream_opening *opening, int result))
-{
-	struct stream_rotate *rotate = opening->stream->rotate;
-	struct catalogue_template template = template_of(rotate);
-	int r;
-
-	opening->named = done;
-	if (!opening->numbered) {
-		done(opening, 0);
-		return;
-	}
-	/* A try that failed must not leave a gap. */
-	if (rotate->spare > opening->present) {
-		use_number(opening, rotate->spare);
-		return;
-	}
-	opening->find.request.done = number_taken;
-	opening->find.request.owner = opening;
-	r = catalogue_take_number(opening->stream->registry->catalogue, &template, opening->present,
-				  &opening->find);
-	if (r < 0)
-		done(opening, r);
+	return stream_segment_move(rotate);
 }

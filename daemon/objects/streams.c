@@ -226,9 +226,9 @@ int stream_abort(struct stream *stream, const char *reason, uint64_t *ret_discar
 	if (stream_is_publishing(stream) && !stream_rotate_is_placing(stream) &&
 	    stream->final_retry == STREAM_RETRY_NONE)
 		return stream_refuse_state(stream, refusal);
-	*ret_discarded_bytes =
-		stream->temporary_name ? stream->accepted - stream_rotate_placed_bytes(stream) :
-					 flow_length(&stream->flow);
+	*ret_discarded_bytes = stream->temporary_name ?
+				       stream->accepted - stream_rotate_placed_bytes(stream) :
+				       flow_length(&stream->flow);
 	log_info("stream", "aborted by its user", "id=%s reason=%s", stream->id_text,
 		 log_quote(reason ? reason : "", quoted, sizeof(quoted)));
 	stream_give_up(stream);

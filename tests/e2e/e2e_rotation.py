@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Rotation and retention: where segments end, their names and digests, restarts, failures."""
 
+import contextlib
 import gzip
 import hashlib
 import os
@@ -27,8 +28,9 @@ class RotationTest(ForebayTest):
         found = []
         for path in (self.root / folder).iterdir():
             match = re.fullmatch(pattern, path.name)
-            if match:
-                found.append((int(match[1]), path.read_bytes()))
+            with contextlib.suppress(FileNotFoundError):        # retention was quicker
+                if match:
+                    found.append((int(match[1]), path.read_bytes()))
         return sorted(found)
 
     def whole(self, folder, pattern=r"seg-(\d+)", undo=bytes):
@@ -48,14 +50,6 @@ class RotationTest(ForebayTest):
             yield reply.parameters
             if not reply.continues:
                 return
-
-    def feed(self, stream, data, size):
-        for offset in range(0, len(data), size):
-            if stream.write(data[offset:offset + size])["needDrain"]:
-                stream.wait("drain")
-
-    def no_rows_left(self):
-        self.no_temporaries()
 
 
 class Boundaries(RotationTest):

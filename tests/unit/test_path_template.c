@@ -21,6 +21,17 @@ static const struct tm when = {
 	.tm_gmtoff = -3600,
 };
 
+static size_t write_time(const struct path_template_time *unused_time, char letter, char *room,
+			 size_t room_bytes)
+{
+	const char format[] = { '%', letter, '\0' };
+
+	(void)unused_time;
+	return strftime(room, room_bytes, format, &when);
+}
+
+static const struct path_template_time test_time = { write_time };
+
 struct expansion {
 	const char *text;
 	const char *path;
@@ -47,7 +58,7 @@ START_TEST(a_template_becomes_the_path_of_a_segment)
 	const char *reason = "";
 
 	ck_assert_msg(path_template_check(row->text, &reason), "%s: %s", row->text, reason);
-	ck_assert(path_template_expand(row->text, &when, 17, path));
+	ck_assert(path_template_expand(row->text, &test_time, 17, path));
 	ck_assert_str_eq(path, row->path);
 }
 END_TEST
@@ -76,7 +87,7 @@ START_TEST(the_highest_number_must_fit_into_the_name)
 	memset(text, 'x', sizeof(text));
 	strcpy(text + PATH_RULE_COMPONENT_BYTES_MAX - 19, "{n}");
 	ck_assert(path_template_check(text, &reason));
-	ck_assert(path_template_expand(text, &when, PATH_TEMPLATE_NUMBER_MAX, path));
+	ck_assert(path_template_expand(text, &test_time, PATH_TEMPLATE_NUMBER_MAX, path));
 	strcpy(text + PATH_RULE_COMPONENT_BYTES_MAX - 18, "{n}");
 	text[PATH_RULE_COMPONENT_BYTES_MAX - 19] = 'x';
 	ck_assert(!path_template_check(text, &reason));
@@ -91,7 +102,7 @@ START_TEST(a_path_that_does_not_fit_is_not_expanded)
 	memset(text, 0, sizeof(text));
 	for (size_t i = 0; i + 2 < PATH_TEMPLATE_BYTES; i += 2)
 		memcpy(text + i, "%F", 2);
-	ck_assert(!path_template_expand(text, &when, 1, path));
+	ck_assert(!path_template_expand(text, &test_time, 1, path));
 	ck_assert(!path_template_check(text, &reason));
 }
 END_TEST
@@ -164,7 +175,7 @@ START_TEST(every_conversion_is_matched_by_what_it_makes)
 		const char text[] = { '%', *letter, '{', 'n', '}', '%', *letter, '\0' };
 
 		ck_assert(path_template_check(text, &reason));
-		ck_assert(path_template_expand(text, &when, 42, path));
+		ck_assert(path_template_expand(text, &test_time, 42, path));
 		ck_assert_msg(path_template_match(text, path, &number), "%s", path);
 		ck_assert_uint_eq(number, 42);
 	}

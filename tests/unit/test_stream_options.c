@@ -356,6 +356,71 @@ START_TEST(a_mode_is_octal)
 }
 END_TEST
 
+START_TEST(a_rotating_stream_makes_new_files)
+{
+	start();
+	options.rotate_every_bytes = 1000;
+	options.size_hint = 1001;
+	options.keep_last = 1;
+	ck_assert_str_eq(resolve(STREAM_TARGET_PATH), "");
+	ck_assert_int_eq(options.size_hint, 1000);
+	ck_assert(stream_options_rotate(&options));
+	ck_assert_int_eq(options.open, STREAM_OPEN_EXCLUSIVE);
+	ck_assert_int_eq(options.on_disconnect, STREAM_DISCONNECT_SALVAGE);
+	start();
+	ck_assert(!stream_options_rotate(&options));
+	options.rotate_every_usec = 1;
+	ck_assert(stream_options_rotate(&options));
+	options.open = STREAM_OPEN_EXCLUSIVE;
+	ck_assert_str_eq(resolve(STREAM_TARGET_PATH), "");
+	for (int64_t open = STREAM_OPEN_REPLACE; open <= STREAM_OPEN_UPDATE; open++) {
+		start();
+		options.rotate_every_usec = 1;
+		options.open = open;
+		ck_assert_str_eq(resolve(STREAM_TARGET_PATH),
+				 open == STREAM_OPEN_EXCLUSIVE ? "" : "open");
+	}
+}
+END_TEST
+
+START_TEST(rotation_is_for_paths_and_retention_for_rotation)
+{
+	start();
+	options.rotate_every_bytes = 1;
+	ck_assert_str_eq(resolve(STREAM_TARGET_FILE), "rotate");
+	start();
+	options.rotate_every_bytes = 1;
+	ck_assert_str_eq(resolve(STREAM_TARGET_OUTLET), "rotate");
+	start();
+	options.maximum_bytes = 1;
+	ck_assert_str_eq(resolve(STREAM_TARGET_PATH), "retention");
+}
+END_TEST
+
+START_TEST(rules_of_a_rotation_are_at_least_one)
+{
+	static const struct {
+		size_t offset;
+		const char *name;
+	} rows[] = {
+		{ offsetof(struct stream_options, rotate_every_bytes), "rotate.everyBytes" },
+		{ offsetof(struct stream_options, rotate_every_usec), "rotate.everyUSec" },
+		{ offsetof(struct stream_options, keep_last), "retention.keepLast" },
+		{ offsetof(struct stream_options, keep_usec), "retention.keepUSec" },
+		{ offsetof(struct stream_options, maximum_bytes), "retention.maximumBytes" },
+		{ offsetof(struct stream_options, minimum_free_bytes),
+		  "retention.minimumFreeBytes" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		start();
+		options.rotate_every_bytes = 1;
+		*(int64_t *)(void *)((char *)&options + rows[i].offset) = 0;
+		ck_assert_str_eq(resolve(STREAM_TARGET_PATH), rows[i].name);
+	}
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("stream_options");
@@ -379,6 +444,9 @@ int main(void)
 			    CHECKSUMS);
 	tcase_add_test(tests, words_are_read_and_written);
 	tcase_add_test(tests, a_mode_is_octal);
+	tcase_add_test(tests, a_rotating_stream_makes_new_files);
+	tcase_add_test(tests, rotation_is_for_paths_and_retention_for_rotation);
+	tcase_add_test(tests, rules_of_a_rotation_are_at_least_one);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
