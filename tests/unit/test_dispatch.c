@@ -116,7 +116,6 @@ START_TEST(meanings_are_refused_by_their_whole_path)
 		{ "\"sideFile\":true,\"checksum\":\"crc32\"", "context.sideFile" },
 		{ "\"rotate\":{}", "context.rotate" },
 		{ "\"rotate\":{\"everyBytes\":0}", "context.rotate.everyBytes" },
-		{ "\"rotate\":{\"everyBytes\":4096}", "context.path" },
 		{ "\"retention\":{\"keepLast\":2}", "context.retention" },
 		{ "\"highWaterMark\":-1", "context.highWaterMark" },
 		{ "\"lowWaterMark\":70000", "context.lowWaterMark" },
