@@ -109,6 +109,9 @@ static int run_side_file(struct io_request *request)
 	struct stream *stream = request->owner;
 	const char *hex = strchr(stream->digest, ':');
 
+	/* There was no memory for the text. */
+	if (!hex)
+		return -ENOMEM;
 	return side_file_make(stream->dir_fd, stream->base_name, stream->file_fd, hex + 1);
 }
 

@@ -66,6 +66,7 @@ struct job {
 	uint32_t in_count;
 	uint64_t in_bytes;
 	struct stream_block *block;
+	struct digest *snapshot; /* of the mark that this may make; the loop moves the marks on */
 	bool end_frame;
 
 	uint64_t consumed;
@@ -174,16 +175,18 @@ void stream_transform_fini(struct stream *stream)
 
 /* ---- marks ---- */
 
-/* The next mark, with a digest to take the snapshot; NULL: no memory. */
-static struct mark *next_mark(struct stream_transform *transform)
+/* The digest of the next mark, for the snapshot. NULL where none is taken. */
+static int get_snapshot(struct stream_transform *transform, struct digest **ret_digest)
 {
 	struct mark *mark = mark_at(transform, transform->marks_count);
+	int r = 0;
 
-	if (transform->digest && !mark->digest &&
-	    digest_new((enum stream_checksum)transform->stream->options.checksum, &mark->digest) <
-		    0)
-		return NULL;
-	return mark;
+	if (transform->digest && !mark->digest)
+		r = digest_new((enum stream_checksum)transform->stream->options.checksum,
+			       &mark->digest);
+	if (r == 0)
+		*ret_digest = mark->digest;
+	return r;
 }
 
 static void add_mark(struct stream_transform *transform)
@@ -222,7 +225,9 @@ uint64_t stream_transform_written(struct stream *stream, uint64_t stored_end)
 	struct stream_transform *transform = stream->transform;
 	uint64_t written = stream->written;
 
-	transform->stored_end = stored_end;
+	/* Not written to when it stays: at the end a worker reads it. */
+	if (transform->stored_end != stored_end)
+		transform->stored_end = stored_end;
 	for (uint32_t i = 0; i < transform->marks_count; i++) {
 		const struct mark *mark = mark_at(transform, i);
 
@@ -308,8 +313,7 @@ static int run_job(struct errand *errand)
 		return 0;
 	r = digest_update(transform->digest, out, job->produced);
 	if (r == 0 && job->marked)
-		r = digest_copy(mark_at(transform, transform->marks_count)->digest,
-				transform->digest);
+		r = digest_copy(job->snapshot, transform->digest);
 	return r;
 }
 
@@ -392,13 +396,11 @@ static void take_input(struct stream *stream, struct job *job, struct stream_bat
 	batch->in_flight++;
 }
 
-static void start_job(struct stream_transform *transform, struct stream_batch *batch,
-		      struct stream_block *block)
+static void start_job(struct stream_transform *transform, struct stream_batch *batch)
 {
 	struct stream *stream = transform->stream;
 	struct job *job = &transform->job;
 
-	*job = (struct job){ .busy = true, .block = block };
 	if (batch)
 		take_input(stream, job, batch);
 	job->end_frame = transform->frame_wanted || transform->frame_ending || !has_steps(stream);
@@ -458,6 +460,7 @@ bool stream_transform_move(struct stream *stream)
 	struct stream_transform *transform = stream->transform;
 	struct stream_batch *batch;
 	struct stream_block *block;
+	struct digest *snapshot = NULL;
 
 	if (!transform || transform->job.busy || stream->stopping || stream->rewrite)
 		return false;
@@ -473,13 +476,14 @@ bool stream_transform_move(struct stream *stream)
 		return false;
 	if (stream_blocks_open(&transform->blocks, transform->stored,
 			       stream->base_offset + transform->stored, &block) < 0 ||
-	    !next_mark(transform)) {
+	    get_snapshot(transform, &snapshot) < 0) {
 		stream_fail(stream, "memory", ENOMEM, (int64_t)transform->fed);
 		return true;
 	}
 	if (!block)
 		return false;
-	start_job(transform, batch, block);
+	transform->job = (struct job){ .busy = true, .block = block, .snapshot = snapshot };
+	start_job(transform, batch);
 	return true;
 }
 

@@ -380,6 +380,17 @@ class Frames(StepsTest):
             self.assertEqual(b"old", self.read_stored("salvaged"))
             partial.unlink()
 
+    def test_a_producer_that_left_in_the_middle_of_a_member_replaces_nothing(self):
+        self.daemon.file("left").write_text("old")
+        made = compress("gzip", CONTENT[:200_000])
+        client = self.daemon.client()
+        stream = client.open_stream("left", steps=[GUNZIP], onDisconnect="finish")
+        stream.write(made[:len(made) // 2])
+        client.close()
+        wait_until(lambda: self.client.call(STREAM + "Describe", {"id": stream.id})["runtime"]
+                   ["state"] == "failed", "it has failed")
+        self.assertEqual(b"old", self.read_stored("left"))
+
     def test_an_abort_leaves_nothing(self):
         self.daemon.file("aborted").write_text("old")
         stream = self.open("aborted", steps=[ZSTD], sideFile=True, ring_bytes=4 * MIB)
@@ -648,6 +659,58 @@ class Digests(StepsTest):
         self.check_side_file("kept")
 
 
+class Trouble(StepsTest):
+    """Syncs and writes fail now and then, and all is made anew from the last frame."""
+
+    daemon_options = {"faults": ";".join(
+        [f"syncData:EIO@{number}" for number in range(4, 400, 9)] +
+        [f"write:ENOSPC@{number}" for number in range(15, 400, 23)] + ["write(/short/):short"])}
+
+    def drive(self, stream, content, chance):
+        """Writes all of it in pieces; what else a client may ask happens in between."""
+        at = 0
+        while at < len(content):
+            piece = content[at:at + chance.choice((1, 100, 4096, 65536, 300_001))]
+            if stream.ring:
+                stream.ring.write_all(piece)
+            elif not stream.write(piece)["writable"]:
+                stream.wait("drain", timeout_usec=0)
+            at += len(piece)
+            what = chance.randrange(12)
+            if what == 0:
+                self.assertGreaterEqual(stream.wait("synced", timeout_usec=0)["bytesSynced"], at)
+            elif what == 1:
+                stream.wait("written", timeout_usec=0)
+            elif what == 2:
+                stream._call("Pause")
+                stream._call("Resume")
+            elif what == 3:
+                stream._call("SetRate", rateBytesPerSecond=chance.choice((0, 50 * MIB)))
+
+    def test_whatever_fails_the_bytes_are_right(self):
+        checksums = itertools.cycle(DIGESTS)
+        for seed, steps in enumerate(([GZIP], [ZSTD], [GZIP, ZSTD], []) * 4):
+            chance = random.Random(seed)
+            content = CONTENT[seed * 1000:][:chance.randrange(3 * MIB)]
+            name = chance.choice(("file", "short/file"))
+            checksum = next(checksums)
+            with self.subTest(seed=seed, steps=steps, length=len(content), name=name):
+                stream = self.open(name, steps=steps, checksum=checksum, onError="pause",
+                                   ring_bytes=chance.choice((None, 512 * KIB, 4 * MIB)),
+                                   syncIntervalUSec=chance.choice((1000, 100_000, 1_000_000)))
+                self.drive(stream, content, chance)
+                stream.end()
+                runtime = stream.wait("finish", timeout_usec=0)
+                if stream.ring:
+                    stream.ring.close()
+                self.assertEqual("finished", runtime["state"])
+                self.same(content, undo(steps, self.read_stored(name)))
+                if steps:
+                    self.check_accepted(name, steps)
+                self.check_digest(name, checksum, runtime)
+                self.no_temporaries()
+
+
 class Killed(unittest.TestCase):
     """The daemon is killed: whatever it had told synced can be read from what is left."""
 
@@ -688,6 +751,25 @@ class Killed(unittest.TestCase):
         self.assertGreaterEqual(len(left), synced)
         self.assertTrue(CONTENT.startswith(left), "something else is there")
         daemon.stop()
+
+    def test_a_daemon_that_is_told_to_end_stores_what_it_took(self):
+        for steps in ([GZIP], [ZSTD], []):
+            with self.subTest(steps=steps):
+                daemon = Daemon(engine=self.engine)
+                self.addCleanup(daemon.remove)
+                daemon.start()
+                with daemon.client() as client:
+                    streams = [client.open_stream(f"ended-{rule}", steps=steps, checksum="sha256",
+                                                  ring_bytes=8 * MIB, onDisconnect=rule)
+                               for rule in ("salvage", "finish")]
+                    for stream in streams:
+                        stream.ring.write(CONTENT[:4 * MIB])
+                    daemon.stop(remove=False)
+                    for stream in streams:
+                        stream.ring.close()
+                for name in ("ended-salvage.partial", "ended-finish"):
+                    stored = undo(steps, daemon.file(name).read_bytes())
+                    self.assertTrue(stored == CONTENT[:4 * MIB], f"{name}: {len(stored)}")
 
     def test_synced_bytes_can_be_read(self):
         for steps in ([GZIP], [ZSTD], [GZIP, ZSTD]):
