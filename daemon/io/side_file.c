@@ -56,6 +56,24 @@ static size_t make_line(const char *name, const char *hex, char line[static LINE
 	return (size_t)(at - line);
 }
 
+int side_file_remove_own(int dir_fd, const char *name, const char *hex)
+{
+	char side[NAME_MAX + 1], line[LINE_BYTES], there[LINE_BYTES + 1];
+	size_t length = make_line(name, hex, line);
+	cleanup_close int fd = -1;
+	int r = side_name(name, side);
+
+	if (r < 0)
+		return r;
+	fd = openat(dir_fd, side, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT || errno == ELOOP ? 0 : -errno;
+	/* A byte more would be somebody else's. */
+	if (read(fd, there, sizeof(there)) != (ssize_t)length || memcmp(there, line, length) != 0)
+		return 0;
+	return publish_unlink(dir_fd, side);
+}
+
 static int furnish(int fd, int like_fd, const char *line, size_t length)
 {
 	struct stat like;

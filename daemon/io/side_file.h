@@ -26,6 +26,9 @@ int side_file_check_free(int dir_fd, const char *name) must_check;
 /* One that is not there is no error. */
 int side_file_remove(int dir_fd, const char *name) must_check;
 
+/* The same, but only if it is what side_file_make() would write; anything else stays. */
+int side_file_remove_own(int dir_fd, const char *name, const char *hex) must_check;
+
 /*
  * Writes and syncs it, with the owner and the permissions of the open file `like_fd`. `hex` is
  * the digest. -EEXIST if somebody has made one meanwhile.

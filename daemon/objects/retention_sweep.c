@@ -19,6 +19,7 @@
 #include "daemon/io/catalogue_file.h"
 #include "daemon/io/clock.h"
 #include "daemon/io/root.h"
+#include "daemon/io/side_file.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
 
@@ -144,13 +145,28 @@ static uint64_t free_bytes(const struct sweep *sweep)
 	return (uint64_t)facts.f_bavail * facts.f_frsize;
 }
 
+/* The digest of a file that is gone is of no use to anybody. */
+static int remove_side_file(struct sweep *sweep, const struct catalogue_file *file)
+{
+	static const char kind[] = "sha256:";
+
+	if (strncmp(file->digest, kind, strlen(kind)) != 0)
+		return 0;
+	return side_file_remove_own(sweep->dir_fd, path_base_name(file->path),
+				    file->digest + strlen(kind));
+}
+
 static void remove_file(struct sweep *sweep, size_t index)
 {
 	const struct catalogue_file *file = &sweep->find.found.list[index];
 	int r = is_there(sweep, file);
+	int side;
 
 	if (r > 0 && unlinkat(sweep->dir_fd, path_base_name(file->path), 0) < 0)
 		r = -errno;
+	side = r > 0 ? remove_side_file(sweep, file) : 0;
+	if (side < 0)
+		log_failure(file->path, side);
 	if (r < 0)
 		log_failure(file->path, r);
 	sweep->over[index] = r >= 0;

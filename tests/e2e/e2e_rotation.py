@@ -419,6 +419,14 @@ class Retention(RotationTest):
         self.store("free", 4, retention={"minimumFreeBytes": 1 << 50})
         self.wait_for("free", [4])
 
+    def test_side_files_go_with_their_files(self):
+        self.store("sides", 3, checksum="sha256", sideFile=True)
+        (self.root / "sides/seg-2.sha256").write_text("a note of somebody's\n")
+        self.store("sides", 1, checksum="sha256", sideFile=True, retention={"keepLast": 1})
+        self.wait_for("sides", [4])
+        wait_until(lambda: sorted(os.listdir(self.root / "sides")) ==
+                   ["seg-2.sha256", "seg-4", "seg-4.sha256"], "only what is foreign stays")
+
     def test_other_files_are_not_touched(self):
         self.store("other", 3)
         foreign = ["seg-900", "seg-x", "note"]

@@ -334,6 +334,11 @@ class Inline(ForebayTest):
             stream.wait("finish")
             self.assertEqual(f"{number} ".encode() * 1000, self.read_stored(f"many/{number}"))
 
+    def test_retention_without_rotation_is_refused(self):
+        with self.fails_parameter("retention"):
+            self.open("kept", retention={"keepLast": 2})
+        self.open("none", checksum="none", steps=[]).finish("x")
+
     def test_other_users_see_nothing(self):
         self.root_only()
         stream = self.open("secret")

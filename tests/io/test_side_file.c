@@ -94,6 +94,33 @@ START_TEST(one_that_is_there_is_told_and_only_removed_when_asked)
 }
 END_TEST
 
+START_TEST(only_our_own_is_removed_with_its_file)
+{
+	const char *side = in_folder(folder, "name" SIDE_FILE_SUFFIX);
+	int fd = make_content("name", 0640);
+	int side_fd;
+
+	ck_assert_int_eq(side_file_remove_own(dir_fd, "name", HEX), 0);
+	ck_assert_int_eq(side_file_make(dir_fd, "name", fd, HEX), 0);
+	ck_assert_int_eq(side_file_remove_own(dir_fd, "name", HEX "00"), 0);
+	ck_assert_int_eq(access(side, F_OK), 0);
+	ck_assert_int_eq(side_file_remove_own(dir_fd, "name", HEX), 0);
+	ck_assert_int_lt(access(side, F_OK), 0);
+	/* The same line, and one byte more. */
+	ck_assert_int_eq(side_file_make(dir_fd, "name", fd, HEX), 0);
+	side_fd = open(side, O_WRONLY | O_APPEND);
+	ck_assert_int_eq(write(side_fd, "\n", 1), 1);
+	ck_assert_int_eq(side_file_remove_own(dir_fd, "name", HEX), 0);
+	ck_assert_int_eq(access(side, F_OK), 0);
+	close(side_fd);
+	ck_assert_int_eq(unlink(side), 0);
+	ck_assert_int_eq(symlink("name", side), 0);
+	ck_assert_int_eq(side_file_remove_own(dir_fd, "name", HEX), 0);
+	ck_assert_int_eq(unlink(side), 0);
+	close(fd);
+}
+END_TEST
+
 START_TEST(the_longest_name_has_one_and_the_next_is_refused)
 {
 	char name[NAME_MAX + 1];
@@ -124,6 +151,7 @@ int main(void)
 	tcase_add_test(tests, sha256sum_accepts_it_whatever_the_name);
 	tcase_add_test(tests, it_has_the_permissions_of_its_file);
 	tcase_add_test(tests, one_that_is_there_is_told_and_only_removed_when_asked);
+	tcase_add_test(tests, only_our_own_is_removed_with_its_file);
 	tcase_add_test(tests, the_longest_name_has_one_and_the_next_is_refused);
 	return run_case(tests, "side_file", 20);
 }
