@@ -16,9 +16,10 @@ build_packages="autoconf automake gcc libc6-dev libcjson-dev libevent-dev libini
 	libncurses-dev libsqlite3-dev libssl-dev libsystemd-dev libtool liburing-dev libxxhash-dev
 	libzstd-dev make pkg-config zlib1g-dev"
 # The unit tests, the tools that watch or attack the daemon, and foreign clients.
-test_packages="check clang clang-format golang-github-varlink-go-dev golang-go jq
-	libclang-rt-14-dev procps python3 socat strace systemd util-linux valgrind varlink-go xz-utils"
-long_packages="btrfs-progs e2fsprogs fio fuse3 mount qemu-system-x86 qemu-utils xfsprogs zstd"
+test_packages="check clang clang-format golang-github-varlink-go-dev golang-go gzip jq
+	libclang-rt-14-dev procps python3 socat strace systemd util-linux valgrind varlink-go xz-utils
+	zstd"
+long_packages="btrfs-progs e2fsprogs fio fuse3 mount qemu-system-x86 qemu-utils xfsprogs"
 
 usage() {
 	echo "usage: $0 [demo | check [--long]]" >&2

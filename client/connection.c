@@ -353,35 +353,23 @@ int connection_call(struct forebay_connection *connection, const struct connecti
 	return 0;
 }
 
-static int call_with(struct forebay_connection *connection, struct connection_call *call,
-		     const cJSON *object, struct forebay_reply *ret_reply)
-{
-	char *text = cJSON_PrintUnformatted(object);
-	int r;
-
-	if (!text)
-		return -ENOMEM;
-	call->parameters = text;
-	r = connection_call(connection, call, ret_reply);
-	call->parameters = NULL;
-	cJSON_free(text);
-	return r;
-}
-
 int connection_call_args(struct forebay_connection *connection, struct connection_call *call,
 			 struct args *args, struct forebay_reply *ret_reply, cJSON **ret_parameters)
 {
 	struct forebay_reply reply = { 0 };
-	cJSON *object, *parameters;
+	cJSON *parameters;
+	char *text;
 	int r;
 
-	r = args_take(args, &object);
+	r = args_take_text(args, &text);
 	if (r) {
 		connection_clear_error(connection);
 		return r;
 	}
-	r = call_with(connection, call, object, &reply);
-	cJSON_Delete(object);
+	call->parameters = text;
+	r = connection_call(connection, call, &reply);
+	call->parameters = NULL;
+	cJSON_free(text);
 	if (r)
 		return r;
 

@@ -17,31 +17,13 @@
 /* Between two answers of a list. */
 #define ANSWER_TIMEOUT_USEC (45 * FOREBAY_USEC_PER_SEC)
 
-/* The writer's object as text, the caller's to cJSON_free(). */
-static int take_text(struct args *args, char **ret_text)
-{
-	cJSON *object;
-	char *text;
-	int r;
-
-	r = args_take(args, &object);
-	if (r)
-		return r;
-	text = cJSON_PrintUnformatted(object);
-	cJSON_Delete(object);
-	if (!text)
-		return -ENOMEM;
-	*ret_text = text;
-	return 0;
-}
-
 enum verb_status listing_call(struct verb_call *call, const char *method, struct args *args,
 			      struct forebay_reply *ret_reply)
 {
 	char *text;
 	int r;
 
-	r = take_text(args, &text);
+	r = args_take_text(args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
 	r = forebay_call(call->connection, method, text, NULL, ret_reply);
@@ -99,7 +81,7 @@ enum verb_status listing_table(struct verb_call *call, const char *method, struc
 	char *text;
 	int r;
 
-	r = take_text(args, &text);
+	r = args_take_text(args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
 	r = forebay_call_more(call->connection, method, text);

@@ -107,24 +107,31 @@ static enum verb_status report_error(bool json, const char *name, const char *pa
 	return status_of_error(name);
 }
 
-enum verb_status report_errno(const struct verb_call *call, const char *what, int error)
+enum verb_status report_failure(const struct verb_call *call, const char *kind, const char *what,
+				const char *reason)
 {
 	if (call->json) {
 		cJSON *object = cJSON_CreateObject();
 		char *text;
 
-		(void)cJSON_AddStringToObject(object, "error", "errno");
+		(void)cJSON_AddStringToObject(object, "error", kind);
 		(void)cJSON_AddStringToObject(object, "what", what);
-		(void)cJSON_AddStringToObject(object, "message", strerror(-error));
+		(void)cJSON_AddStringToObject(object, "message", reason);
 		text = cJSON_PrintUnformatted(object);
 		(void)fprintf(stderr, "%s\n", text ? text : "{}");
 		cJSON_free(text);
 		cJSON_Delete(object);
-		return status_of_errno(error);
+		return VERB_FAILED;
 	}
 	(void)fputs("forebayctl: ", stderr);
 	print_text(what, stderr);
-	(void)fprintf(stderr, ": %s\n", strerror(-error));
+	(void)fprintf(stderr, ": %s\n", reason);
+	return VERB_FAILED;
+}
+
+enum verb_status report_errno(const struct verb_call *call, const char *what, int error)
+{
+	(void)report_failure(call, "errno", what, strerror(-error));
 	return status_of_errno(error);
 }
 

@@ -21,6 +21,10 @@ enum verb_status report_stream(const struct verb_call *call, const struct foreba
 /* A failure of our own: "what: reason of the errno". */
 enum verb_status report_errno(const struct verb_call *call, const char *what, int error);
 
+/* Another one: "what: reason"; with --json the kind is the error's name. */
+enum verb_status report_failure(const struct verb_call *call, const char *kind, const char *what,
+				const char *reason);
+
 /* {"error":NAME,"parameters":{...}} on a line. */
 void report_error_json(const char *name, const char *parameters);
 

@@ -12,6 +12,9 @@
 
 #include "proto/ring.h"
 
+/* The daemon asks for transparent huge pages, which on most machines have this size. */
+#define HUGE_BYTES ((size_t)2 << 20)
+
 /*
  * The tail and the state stand in lines that the daemon writes, so they are looked at as
  * seldom as the protocol allows: the tail only when the copy of it says that there is no room
@@ -49,6 +52,24 @@ static bool is_known(const struct forebay_ring_header *header)
 	       header->phase < ring_bytes && header->high_water_mark <= ring_bytes;
 }
 
+/* From a multiple of HUGE_BYTES on: else a huge page could only be mapped in small pieces. */
+static unsigned char *take_range(size_t bytes)
+{
+	unsigned char *range, *base;
+	size_t before;
+
+	range = mmap(NULL, bytes + HUGE_BYTES, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (range == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)range % HUGE_BYTES;
+	base = range + before;
+	if (before > 0)
+		(void)munmap(range, before);
+	(void)munmap(base + bytes, HUGE_BYTES - before);
+	return base;
+}
+
 /* The header page and the data, then the data again right behind it, in one range of addresses. */
 static int map_twice(int memory_fd, size_t ring_bytes, unsigned char **ret_base)
 {
@@ -56,9 +77,8 @@ static int map_twice(int memory_fd, size_t ring_bytes, unsigned char **ret_base)
 	const int protection = PROT_READ | PROT_WRITE;
 	unsigned char *base, *again;
 
-	base = mmap(NULL, whole_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1,
-		    0);
-	if (base == MAP_FAILED)
+	base = take_range(whole_bytes);
+	if (!base)
 		return -errno;
 	again = base + FOREBAY_RING_HEADER_BYTES + ring_bytes;
 	if (mmap(base, FOREBAY_RING_HEADER_BYTES + ring_bytes, protection, MAP_SHARED | MAP_FIXED,

@@ -55,17 +55,11 @@ static int call_from(struct verb_call *call, struct args *args, int content_fd,
 		     struct forebay_reply *ret_reply)
 {
 	const struct forebay_fds fds = { .fds = &content_fd, .count = 1 };
-	cJSON *object;
 	char *text;
-	int r;
+	int r = args_take_text(args, &text);
 
-	r = args_take(args, &object);
 	if (r)
 		return r;
-	text = cJSON_PrintUnformatted(object);
-	cJSON_Delete(object);
-	if (!text)
-		return -ENOMEM;
 	r = forebay_call(call->connection, "io.forebay.buffer.From", text, &fds, ret_reply);
 	cJSON_free(text);
 	return r;

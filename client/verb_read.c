@@ -8,11 +8,29 @@
 
 #include <cjson/cJSON.h>
 
+#include "client/decompress.h"
 #include "client/file_copy.h"
 #include "client/forebay.h"
 #include "client/listing.h"
 #include "client/report.h"
 #include "proto/args.h"
+
+static enum verb_status copy_out(struct verb_call *call, int file_fd)
+{
+	const char *path = call->options.arguments[0];
+	int r = options_has(&call->options, "decompress") ?
+			decompress_copy(file_fd, STDOUT_FILENO) :
+			file_copy(file_fd, STDOUT_FILENO);
+
+	if (r > 0)
+		return report_failure(call, "damaged", path,
+				      decompress_outcome_text((enum decompress_outcome)r));
+	if (r < 0) {
+		(void)report_errno(call, path, r);
+		return VERB_FAILED;
+	}
+	return VERB_DONE;
+}
 
 /* The daemon opens the file and hands it over; its bytes come from the file itself. */
 enum verb_status verb_read(struct verb_call *call)
@@ -22,7 +40,6 @@ enum verb_status verb_read(struct verb_call *call)
 	int64_t index = -1;
 	struct args args;
 	cJSON *object;
-	int r = -EPROTO;
 
 	args_init(&args);
 	args_add_optional_string(&args, "store", options_text(&call->options, "store"));
@@ -33,12 +50,12 @@ enum verb_status verb_read(struct verb_call *call)
 	object = cJSON_Parse(reply.parameters);
 	(void)args_get_int(object, "fileDescriptorIndex", &index);
 	cJSON_Delete(object);
-	if (index >= 0 && (uint64_t)index < reply.fd_count)
-		r = file_copy(reply.fds[index], STDOUT_FILENO);
-	forebay_reply_fini(&reply);
-	if (r) {
-		(void)report_errno(call, call->options.arguments[0], r);
-		return VERB_FAILED;
+	if (index >= 0 && (uint64_t)index < reply.fd_count) {
+		status = copy_out(call, reply.fds[index]);
+	} else {
+		(void)report_errno(call, call->options.arguments[0], -EPROTO);
+		status = VERB_FAILED;
 	}
-	return VERB_DONE;
+	forebay_reply_fini(&reply);
+	return status;
 }

@@ -21,6 +21,7 @@
 #include "client/print.h"
 #include "client/progress.h"
 #include "client/report.h"
+#include "proto/ring.h"
 
 /*
  * Bytes are read straight into the ring: there is no other buffer, so the memory of this
@@ -349,11 +350,25 @@ static int build_context(const struct options *options, uint64_t total_bytes, ch
 	return *ret_text ? 0 : -ENOMEM;
 }
 
+/*
+ * A segment ends where the ring's head was at one of the daemon's looks. In a ring no larger
+ * than a segment no two looks are farther apart than that.
+ */
+static int64_t default_ring_bytes(const struct options *options)
+{
+	int64_t segment = options_number(options, "rotate-size", RING_BYTES_DEFAULT);
+	int64_t ring = RING_BYTES_DEFAULT;
+
+	while (ring > (int64_t)FOREBAY_RING_BYTES_MINIMUM && ring > segment)
+		ring /= 2;
+	return ring;
+}
+
 static int open_stream(struct writing *writing, const struct destination *destination)
 {
 	const struct options *options = &writing->call->options;
 	struct forebay_stream_options open = FOREBAY_STREAM_OPTIONS_INIT;
-	int64_t ring = options_number(options, "ring-bytes", RING_BYTES_DEFAULT);
+	int64_t ring = options_number(options, "ring-bytes", default_ring_bytes(options));
 	char *context;
 	int r;
 

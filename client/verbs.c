@@ -58,7 +58,11 @@ static const struct option_row events_options[] = {
 	END_ROW,
 };
 
-static const struct option_row read_options[] = { STORE_ROW, END_ROW };
+static const struct option_row read_options[] = {
+	STORE_ROW,
+	{ "decompress", OPTION_FLAG, NULL, NULL, NULL, "undo gzip or zstd, if it is either" },
+	END_ROW,
+};
 
 static const struct option_row pool_create_options[] = {
 	{ "size", OPTION_SIZE, "N", NULL, "sizeBytes", "how large" },
@@ -187,6 +191,8 @@ const struct verb verbs[] = {
 	  verb_store_files },
 	{ "store", "remove", "PATH...", "remove files", 1, VERB_ARGUMENTS_ANY, store_options, NULL,
 	  verb_store_remove },
+	{ "store", "verify", "PATH", "hold a file against its recorded digest", 1, 1, store_options,
+	  NULL, verb_store_verify },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };
 

@@ -181,6 +181,22 @@ int args_take(struct args *args, cJSON **ret_object)
 	return 0;
 }
 
+int args_take_text(struct args *args, char **ret_text)
+{
+	cJSON *object;
+	char *text;
+	int r = args_take(args, &object);
+
+	if (r)
+		return r;
+	text = cJSON_PrintUnformatted(object);
+	cJSON_Delete(object);
+	if (!text)
+		return -ENOMEM;
+	*ret_text = text;
+	return 0;
+}
+
 void args_add_value(struct args *args, const char *name, cJSON *value)
 {
 	bool added;

@@ -77,6 +77,9 @@ void args_fini(struct args *args);
 /* The finished object, the caller's to cJSON_Delete(); or the first failure, all dropped. */
 int args_take(struct args *args, struct cJSON **ret_object) must_check;
 
+/* The same as text, the caller's to cJSON_free(). */
+int args_take_text(struct args *args, char **ret_text) must_check;
+
 /* In an array, name is NULL. Text that is no UTF-8: -EILSEQ. NaN and infinity: -ERANGE. */
 void args_add_bool(struct args *args, const char *name, bool value);
 void args_add_int(struct args *args, const char *name, int64_t value);

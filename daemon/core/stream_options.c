@@ -16,6 +16,8 @@ static const char *const open_names[] = { STREAM_OPEN_LIST(NAME_ROW) };
 static const char *const ack_names[] = { STREAM_ACK_LIST(NAME_ROW) };
 static const char *const disconnect_names[] = { STREAM_DISCONNECT_LIST(NAME_ROW) };
 static const char *const on_error_names[] = { STREAM_ON_ERROR_LIST(NAME_ROW) };
+static const char *const step_names[] = { STREAM_STEP_LIST(NAME_ROW) };
+static const char *const checksum_names[] = { STREAM_CHECKSUM_LIST(NAME_ROW) };
 
 #define COUNT(names) ((int64_t)(sizeof(names) / sizeof((names)[0])))
 
@@ -52,6 +54,16 @@ const char *stream_on_error_name(int64_t value)
 	return name_of(on_error_names, COUNT(on_error_names), value);
 }
 
+const char *stream_step_name(int64_t value)
+{
+	return name_of(step_names, COUNT(step_names), value);
+}
+
+const char *stream_checksum_name(int64_t value)
+{
+	return name_of(checksum_names, COUNT(checksum_names), value);
+}
+
 int64_t stream_open_parse(const char *text)
 {
 	return value_of(open_names, COUNT(open_names), text);
@@ -70,6 +82,16 @@ int64_t stream_disconnect_parse(const char *text)
 int64_t stream_on_error_parse(const char *text)
 {
 	return value_of(on_error_names, COUNT(on_error_names), text);
+}
+
+int64_t stream_step_parse(const char *text)
+{
+	return value_of(step_names, COUNT(step_names), text);
+}
+
+int64_t stream_checksum_parse(const char *text)
+{
+	return value_of(checksum_names, COUNT(checksum_names), text);
 }
 
 int64_t stream_mode_parse(const char *text)
@@ -91,12 +113,36 @@ bool stream_open_is_temporary(enum stream_open open)
 	return open == STREAM_OPEN_REPLACE || open == STREAM_OPEN_EXCLUSIVE;
 }
 
+bool stream_step_is_compressing(enum stream_step_kind kind)
+{
+	return kind == STREAM_STEP_GZIP || kind == STREAM_STEP_ZSTD;
+}
+
 void stream_options_init(struct stream_options *options)
 {
-	int64_t *fields = (int64_t *)options;
-
-	for (size_t i = 0; i < sizeof(*options) / sizeof(*fields); i++)
-		fields[i] = OPTION_UNSET;
+	*options = (struct stream_options){
+		.open = OPTION_UNSET,
+		.ack = OPTION_UNSET,
+		.on_disconnect = OPTION_UNSET,
+		.on_error = OPTION_UNSET,
+		.mode = OPTION_UNSET,
+		.start = OPTION_UNSET,
+		.high_water_mark = OPTION_UNSET,
+		.low_water_mark = OPTION_UNSET,
+		.maximum_length = OPTION_UNSET,
+		.sync_interval_usec = OPTION_UNSET,
+		.attach_timeout_usec = OPTION_UNSET,
+		.rate_bytes_per_second = OPTION_UNSET,
+		.size_hint = OPTION_UNSET,
+		.ring_bytes = OPTION_UNSET,
+		.rotate_every_bytes = OPTION_UNSET,
+		.rotate_every_usec = OPTION_UNSET,
+		.keep_last = OPTION_UNSET,
+		.keep_usec = OPTION_UNSET,
+		.maximum_bytes = OPTION_UNSET,
+		.minimum_free_bytes = OPTION_UNSET,
+		.checksum = OPTION_UNSET,
+	};
 }
 
 static void set_default(int64_t *option, int64_t value)
@@ -152,6 +198,43 @@ static const char *resolve_marks(struct stream_options *options)
 	return NULL;
 }
 
+bool stream_options_rotate(const struct stream_options *options)
+{
+	return options->rotate_every_bytes != OPTION_UNSET ||
+	       options->rotate_every_usec != OPTION_UNSET;
+}
+
+/* Each segment is a new file under a new name. */
+static const char *resolve_rotation(struct stream_options *options, enum stream_target target)
+{
+	const struct {
+		int64_t value;
+		const char *name;
+		const char *group;
+	} numbers[] = {
+		{ options->rotate_every_bytes, "rotate.everyBytes", "rotate" },
+		{ options->rotate_every_usec, "rotate.everyUSec", "rotate" },
+		{ options->keep_last, "retention.keepLast", "retention" },
+		{ options->keep_usec, "retention.keepUSec", "retention" },
+		{ options->maximum_bytes, "retention.maximumBytes", "retention" },
+		{ options->minimum_free_bytes, "retention.minimumFreeBytes", "retention" },
+	};
+	bool rotates = stream_options_rotate(options) && target == STREAM_TARGET_PATH;
+
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		if (numbers[i].value == OPTION_UNSET)
+			continue;
+		if (!rotates)
+			return numbers[i].group;
+		if (numbers[i].value < 1)
+			return numbers[i].name;
+	}
+	if (!rotates)
+		return NULL;
+	set_default(&options->open, STREAM_OPEN_EXCLUSIVE);
+	return options->open == STREAM_OPEN_EXCLUSIVE ? NULL : "open";
+}
+
 static const char *resolve_target(struct stream_options *options, enum stream_target target)
 {
 	bool is_path = target == STREAM_TARGET_PATH;
@@ -194,6 +277,53 @@ static const char *resolve_disconnect(struct stream_options *options, enum strea
 	return NULL;
 }
 
+static bool resolve_level(struct stream_step *step)
+{
+	switch (step->kind) {
+	case STREAM_STEP_GZIP:
+		set_default(&step->level, STREAM_GZIP_LEVEL_DEFAULT);
+		return step->level >= 0 && step->level <= STREAM_GZIP_LEVEL_MAX;
+	case STREAM_STEP_ZSTD:
+		set_default(&step->level, STREAM_ZSTD_LEVEL_DEFAULT);
+		return step->level >= 1 && step->level <= STREAM_ZSTD_LEVEL_MAX;
+	case STREAM_STEP_GUNZIP:
+	case STREAM_STEP_UNZSTD:
+		break;
+	}
+	return step->level == OPTION_UNSET;
+}
+
+static const char *resolve_steps(struct stream_options *options)
+{
+	if (options->steps_count > STREAM_STEPS_MAX)
+		return "steps";
+	for (uint32_t i = 0; i < options->steps_count; i++)
+		if (!resolve_level(&options->steps[i]))
+			return "steps";
+	return NULL;
+}
+
+/*
+ * A digest is that of a whole file, so the file must be this stream's from its first byte.
+ * After resolve_target(): a passed descriptor stands as update.
+ */
+static const char *resolve_checksum(struct stream_options *options, enum stream_target target)
+{
+	bool is_whole = options->open != STREAM_OPEN_APPEND && options->open != STREAM_OPEN_UPDATE;
+
+	if (options->side_file) {
+		if (target != STREAM_TARGET_PATH || !is_whole)
+			return "sideFile";
+		set_default(&options->checksum, STREAM_CHECKSUM_SHA256);
+		if (options->checksum != STREAM_CHECKSUM_SHA256)
+			return "sideFile";
+	}
+	set_default(&options->checksum, STREAM_CHECKSUM_NONE);
+	if (options->checksum != STREAM_CHECKSUM_NONE && !is_whole)
+		return "checksum";
+	return NULL;
+}
+
 static const char *resolve_rest(struct stream_options *options)
 {
 	set_default(&options->on_error, STREAM_ON_ERROR_FAIL);
@@ -201,6 +331,10 @@ static const char *resolve_rest(struct stream_options *options)
 	set_default(&options->attach_timeout_usec, 3600 * USEC_PER_SEC);
 	set_default(&options->rate_bytes_per_second, 0);
 	set_default(&options->size_hint, 0);
+	/* It is for one file. */
+	if (options->rotate_every_bytes != OPTION_UNSET &&
+	    options->size_hint > options->rotate_every_bytes)
+		options->size_hint = options->rotate_every_bytes;
 	if (options->sync_interval_usec < 1)
 		return "syncIntervalUSec";
 	if (options->attach_timeout_usec < 0)
@@ -220,9 +354,15 @@ int stream_options_resolve(struct stream_options *options, enum stream_target ta
 	if (!wrong)
 		wrong = resolve_marks(options);
 	if (!wrong)
+		wrong = resolve_rotation(options, target);
+	if (!wrong)
 		wrong = resolve_target(options, target);
 	if (!wrong)
 		wrong = resolve_disconnect(options, target);
+	if (!wrong)
+		wrong = resolve_steps(options);
+	if (!wrong)
+		wrong = resolve_checksum(options, target);
 	if (!wrong)
 		wrong = resolve_rest(options);
 	if (!wrong)

@@ -35,15 +35,40 @@
 	X(FAIL, "fail")                                                                            \
 	X(PAUSE, "pause")
 
+/* What the bytes go through before they are stored, in the order given. */
+#define STREAM_STEP_LIST(X)                                                                        \
+	X(GZIP, "gzip")                                                                            \
+	X(GUNZIP, "gunzip")                                                                        \
+	X(ZSTD, "zstd")                                                                            \
+	X(UNZSTD, "unzstd")
+
+/* The digest that is taken of what is stored. */
+#define STREAM_CHECKSUM_LIST(X)                                                                    \
+	X(NONE, "none")                                                                            \
+	X(CRC32, "crc32")                                                                          \
+	X(XXH3, "xxh3")                                                                            \
+	X(SHA256, "sha256")
+
 #define STREAM_OPEN_ENUM(name, text) STREAM_OPEN_##name,
 #define STREAM_ACK_ENUM(name, text) STREAM_ACK_##name,
 #define STREAM_DISCONNECT_ENUM(name, text) STREAM_DISCONNECT_##name,
 #define STREAM_ON_ERROR_ENUM(name, text) STREAM_ON_ERROR_##name,
+#define STREAM_STEP_ENUM(name, text) STREAM_STEP_##name,
+#define STREAM_CHECKSUM_ENUM(name, text) STREAM_CHECKSUM_##name,
 
 enum stream_open { STREAM_OPEN_LIST(STREAM_OPEN_ENUM) };
 enum stream_ack { STREAM_ACK_LIST(STREAM_ACK_ENUM) };
 enum stream_disconnect { STREAM_DISCONNECT_LIST(STREAM_DISCONNECT_ENUM) };
 enum stream_on_error { STREAM_ON_ERROR_LIST(STREAM_ON_ERROR_ENUM) };
+enum stream_step_kind { STREAM_STEP_LIST(STREAM_STEP_ENUM) };
+enum stream_checksum { STREAM_CHECKSUM_LIST(STREAM_CHECKSUM_ENUM) };
+
+#define STREAM_STEPS_MAX 4
+
+struct stream_step {
+	enum stream_step_kind kind;
+	int64_t level; /* of gzip and zstd; the others have none: OPTION_UNSET */
+};
 
 /* Where the bytes go; decides which options make sense. */
 enum stream_target {
@@ -52,7 +77,10 @@ enum stream_target {
 	STREAM_TARGET_OUTLET, /* a passed pipe or socket */
 };
 
-/* Every number is OPTION_UNSET until given; the choices hold their enum's value. */
+/*
+ * Every number is OPTION_UNSET until given; the choices hold their enum's value. No steps and
+ * no side file until given. Those of rotation have no defaults: unset, there is no such rule.
+ */
 struct stream_options {
 	int64_t open;		 /* enum stream_open */
 	int64_t ack;		 /* enum stream_ack */
@@ -68,7 +96,24 @@ struct stream_options {
 	int64_t rate_bytes_per_second; /* 0: no bound */
 	int64_t size_hint;	       /* bytes */
 	int64_t ring_bytes;	       /* 0: no ring */
+	int64_t rotate_every_bytes;    /* as accepted, before all steps */
+	int64_t rotate_every_usec;     /* from the first byte of a segment on */
+	int64_t keep_last;	       /* segments; this and the next three: what stays of a rotation */
+	int64_t keep_usec;
+	int64_t maximum_bytes;
+	int64_t minimum_free_bytes;
+	int64_t checksum;	       /* enum stream_checksum */
+	bool side_file;		       /* the sha256 also goes into PATH.sha256 */
+	uint32_t steps_count;	       /* as given: may be too many before it was checked */
+	struct stream_step steps[STREAM_STEPS_MAX];
 };
+
+#define STREAM_GZIP_LEVEL_MAX 9 /* from 0, which only wraps */
+#define STREAM_GZIP_LEVEL_DEFAULT 6
+
+/* Beyond 19 zstd wants hundreds of MiB, here and where it is read. */
+#define STREAM_ZSTD_LEVEL_MAX 19 /* from 1 */
+#define STREAM_ZSTD_LEVEL_DEFAULT 3
 
 #define STREAM_RING_BYTES_MIN (64 * 1024)
 #define STREAM_RING_BYTES_MAX (1024 * 1024 * 1024)
@@ -91,15 +136,25 @@ const char *stream_open_name(int64_t value);
 const char *stream_ack_name(int64_t value);
 const char *stream_disconnect_name(int64_t value);
 const char *stream_on_error_name(int64_t value);
+const char *stream_step_name(int64_t value);
+const char *stream_checksum_name(int64_t value);
 
 /* OPTION_UNSET for a text that is none of the words. */
 int64_t stream_open_parse(const char *text);
 int64_t stream_ack_parse(const char *text);
 int64_t stream_disconnect_parse(const char *text);
 int64_t stream_on_error_parse(const char *text);
+int64_t stream_step_parse(const char *text);
+int64_t stream_checksum_parse(const char *text);
 
 /* "0640" and "640" to 0640; OPTION_UNSET for anything that is not an octal number up to 0777. */
 int64_t stream_mode_parse(const char *text);
+
+/* gzip and zstd, as opposed to what undoes them. */
+bool stream_step_is_compressing(enum stream_step_kind kind);
+
+/* Whether the stream is stored as one file after the other. */
+bool stream_options_rotate(const struct stream_options *options);
 
 /* replace and exclusive write a temporary file and put it in place at the end. */
 bool stream_open_is_temporary(enum stream_open open);

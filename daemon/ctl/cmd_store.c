@@ -12,6 +12,7 @@
 #include "daemon/ctl/listing.h"
 #include "daemon/ctl/view.h"
 #include "daemon/objects/registry.h"
+#include "daemon/objects/store_verify.h"
 #include "daemon/objects/stores.h"
 #include "proto/args.h"
 
@@ -128,6 +129,7 @@ static void release_file_item(void *item)
 	struct store_file *file = item;
 
 	free(file->path);
+	free((char *)file->digest);
 }
 
 static void files_listed(void *data, int result, const struct store_file *files, size_t count,
@@ -151,10 +153,10 @@ static void files_listed(void *data, int result, const struct store_file *files,
 		struct store_file item = files[i];
 
 		item.path = strdup(files[i].path);
-		if (item.path)
-			listing_add(listing, &item);
-		else
+		item.digest = files[i].digest ? strdup(files[i].digest) : NULL;
+		if (!item.path || (files[i].digest && !item.digest))
 			listing_fail(listing, -ENOMEM);
+		listing_add(listing, &item);
 	}
 	result = listing_start(listing, call, &own);
 	if (result)
@@ -227,8 +229,73 @@ static int remove_file(struct call *call, struct refusal *refusal)
 	return store_remove(call_user(call), store, path, removed, call, refusal);
 }
 
+static void tell_verify_progress(void *data, uint64_t current_bytes, uint64_t total_bytes)
+{
+	struct call *call = data;
+	struct store_verification *verification = call->data;
+	struct args args;
+
+	/* Whoever does not read is not told more: the answer at the end says all. */
+	if (!call_has_room(call))
+		return;
+	args_init(&args);
+	args_add_bool(&args, "progress", true);
+	view_count(&args, "currentBytes", current_bytes);
+	view_count(&args, "totalBytes", total_bytes);
+	if (!call_continue(call, &args))
+		store_verify_cancel(verification);
+}
+
+static void verified(void *data, int result, const struct store_verified *verified,
+		     const struct refusal *refusal)
+{
+	struct call *call = data;
+	struct args args;
+
+	call->cancel = NULL;
+	if (result) {
+		call_fail(call, result, refusal);
+		return;
+	}
+	args_init(&args);
+	view_count(&args, "currentBytes", verified->current_bytes);
+	view_count(&args, "totalBytes", verified->total_bytes);
+	if (verified->known)
+		args_add_bool(&args, "intact", verified->intact);
+	args_add_optional_string(&args, "expected", verified->expected);
+	args_add_optional_string(&args, "got", verified->got);
+	call_reply(call, &args);
+}
+
+static void cancel_verify(struct call *call)
+{
+	store_verify_cancel(call->data);
+}
+
+static int verify(struct call *call, struct refusal *refusal)
+{
+	const struct store_verify_hooks hooks = {
+		.progress = call_wants_more(call) ? tell_verify_progress : NULL,
+		.done = verified,
+		.data = call,
+	};
+	struct store_verification *verification;
+	const char *path = "";
+	struct store *store;
+	int r;
+
+	(void)args_get_string(call_args(call), "path", &path);
+	r = find(call, path, &store, refusal);
+	if (r == 0)
+		r = store_verify(call_user(call), store, path, &hooks, &verification, refusal);
+	if (r)
+		return r;
+	call->data = verification;
+	call->cancel = cancel_verify;
+	return 0;
+}
+
 const struct command cmd_store_table[] = {
-	{ "List", list, 0 },	      { "ListFiles", list_files, 0 },
-	{ "OpenFile", open_file, 0 }, { "Remove", remove_file, 0 },
-	{ .member = NULL },
+	{ "List", list, 0 },	      { "ListFiles", list_files, 0 }, { "OpenFile", open_file, 0 },
+	{ "Remove", remove_file, 0 }, { "Verify", verify, 0 },	      { .member = NULL },
 };

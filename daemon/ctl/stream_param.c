@@ -3,13 +3,18 @@
 
 #include "daemon/ctl/stream_param.h"
 
-#include <string.h>
-
 #include <cjson/cJSON.h>
 
 #include "daemon/ctl/param.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
+
+/* As it is, since others know its ends; but not the value that stands for none. */
+static void take_integer(const cJSON *args, const char *name, int64_t *number)
+{
+	if (args_get_int(args, name, number) && *number == OPTION_UNSET)
+		*number = OPTION_UNSET + 1;
+}
 
 /* An enum's value may be written with dashes for underscores; none of these has any. */
 static void take_choices(const cJSON *context, struct stream_options *options)
@@ -24,6 +29,35 @@ static void take_choices(const cJSON *context, struct stream_options *options)
 		options->on_disconnect = stream_disconnect_parse(text);
 	if (args_get_string(context, "onError", &text))
 		options->on_error = stream_on_error_parse(text);
+	if (args_get_string(context, "checksum", &text))
+		options->checksum = stream_checksum_parse(text);
+	(void)args_get_bool(context, "sideFile", &options->side_file);
+}
+
+static struct stream_step parse_step(const cJSON *object)
+{
+	struct stream_step step = { .level = OPTION_UNSET };
+	const char *name;
+
+	/* It is one of the interface's, which has been checked. */
+	if (args_get_string(object, "name", &name))
+		step.kind = (enum stream_step_kind)stream_step_parse(name);
+	take_integer(object, "level", &step.level);
+	return step;
+}
+
+/* Too many are counted and not kept: the count alone is refused. */
+static void take_steps(const cJSON *context, struct stream_options *options)
+{
+	const cJSON *list, *object;
+
+	if (!args_get_array(context, "steps", &list))
+		return;
+	cJSON_ArrayForEach(object, list) {
+		if (options->steps_count < STREAM_STEPS_MAX)
+			options->steps[options->steps_count] = parse_step(object);
+		options->steps_count++;
+	}
 }
 
 static int take_numbers(const cJSON *context, struct stream_options *options,
@@ -52,25 +86,23 @@ static int take_numbers(const cJSON *context, struct stream_options *options,
 	return 0;
 }
 
-/* Options of the interface that this daemon does not have yet. */
-static int refuse_missing(const cJSON *context, struct refusal *refusal)
+static int take_rotation(const cJSON *context, struct stream_options *options,
+			 struct refusal *refusal)
 {
-	const char *checksum = "none";
-	const cJSON *value;
-	bool side_file = false;
+	const cJSON *rules;
 
-	if (args_get_array(context, "steps", &value) && cJSON_GetArraySize(value) > 0)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.steps");
-	(void)args_get_string(context, "checksum", &checksum);
-	if (strcmp(checksum, "none") != 0)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.checksum");
-	(void)args_get_bool(context, "sideFile", &side_file);
-	if (side_file)
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.sideFile");
-	if (args_get_object(context, "rotate", &value))
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.rotate");
-	if (args_get_object(context, "retention", &value))
-		return refuse_text(refusal, REFUSAL_PARAMETER, "context.retention");
+	if (args_get_object(context, "rotate", &rules)) {
+		(void)args_get_int(rules, "everyBytes", &options->rotate_every_bytes);
+		(void)args_get_int(rules, "everyUSec", &options->rotate_every_usec);
+		if (!stream_options_rotate(options))
+			return refuse_text(refusal, REFUSAL_PARAMETER, "context.rotate");
+	}
+	if (args_get_object(context, "retention", &rules)) {
+		(void)args_get_int(rules, "keepLast", &options->keep_last);
+		(void)args_get_int(rules, "keepUSec", &options->keep_usec);
+		(void)args_get_int(rules, "maximumBytes", &options->maximum_bytes);
+		(void)args_get_int(rules, "minimumFreeBytes", &options->minimum_free_bytes);
+	}
 	return 0;
 }
 
@@ -83,11 +115,11 @@ int stream_param_request(const cJSON *args, struct stream_request *request, stru
 
 	(void)args_get_object(args, "context", &context);
 	stream_options_init(options);
-	r = refuse_missing(context, refusal);
-	if (r)
-		return r;
 	take_choices(context, options);
+	take_steps(context, options);
 	r = take_numbers(context, options, refusal);
+	if (r == 0)
+		r = take_rotation(context, options, refusal);
 	if (r)
 		return r;
 	if (args_get_string(context, "mode", &mode)) {
@@ -101,13 +133,6 @@ int stream_param_request(const cJSON *args, struct stream_request *request, stru
 	(void)args_get_string(context, "store", &request->store);
 	(void)args_get_string(context, "path", &request->path);
 	return param_labels(context, &request->labels, refusal);
-}
-
-/* As it is, since only the buffer knows its ends; but not the value that stands for none. */
-static void take_offset(const cJSON *args, const char *name, int64_t *offset)
-{
-	if (args_get_int(args, name, offset) && *offset == OPTION_UNSET)
-		*offset = OPTION_UNSET + 1;
 }
 
 static int take_data(const cJSON *args, struct stream_chunk *chunk, struct refusal *refusal)
@@ -134,8 +159,8 @@ int stream_param_chunk(const cJSON *args, bool required, struct stream_chunk *re
 	const char *text;
 	int r = 0;
 
-	take_offset(args, "offset", &chunk.offset);
-	take_offset(args, "length", &chunk.length);
+	take_integer(args, "offset", &chunk.offset);
+	take_integer(args, "length", &chunk.length);
 	if (args_get_string(args, "data", &chunk.data))
 		r = take_data(args, &chunk, refusal);
 	else if (args_get_string(args, "encoding", &text))

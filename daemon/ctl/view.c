@@ -148,6 +148,7 @@ void view_store_file(struct args *args, const struct store_file *file)
 
 	args_begin_object(args, "file", &object);
 	view_text(&object, "path", file->path);
-	args_add_int(&object, "sizeBytes", file->size_bytes);
-	args_add_int(&object, "modifiedUSec", file->modified_usec);
+	view_count(&object, "sizeBytes", file->identity.bytes);
+	args_add_int(&object, "modifiedUSec", file->identity.mtime_ns / 1000);
+	args_add_optional_string(&object, "digest", file->digest);
 }

@@ -7,6 +7,46 @@
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
+static void view_steps(struct args *args, const struct stream_options *options)
+{
+	struct args list, step;
+
+	if (options->steps_count == 0)
+		return;
+	args_begin_array(args, "steps", &list);
+	for (uint32_t i = 0; i < options->steps_count; i++) {
+		args_begin_object(&list, NULL, &step);
+		args_add_string(&step, "name", stream_step_name(options->steps[i].kind));
+		if (options->steps[i].level != OPTION_UNSET)
+			args_add_int(&step, "level", options->steps[i].level);
+	}
+}
+
+static void view_rule(struct args *args, const char *name, int64_t value)
+{
+	if (value != OPTION_UNSET)
+		args_add_int(args, name, value);
+}
+
+static void view_rotation(struct args *args, const struct stream_options *options)
+{
+	struct args rules;
+
+	if (!stream_options_rotate(options))
+		return;
+	args_begin_object(args, "rotate", &rules);
+	view_rule(&rules, "everyBytes", options->rotate_every_bytes);
+	view_rule(&rules, "everyUSec", options->rotate_every_usec);
+	if (options->keep_last == OPTION_UNSET && options->keep_usec == OPTION_UNSET &&
+	    options->maximum_bytes == OPTION_UNSET && options->minimum_free_bytes == OPTION_UNSET)
+		return;
+	args_begin_object(args, "retention", &rules);
+	view_rule(&rules, "keepLast", options->keep_last);
+	view_rule(&rules, "keepUSec", options->keep_usec);
+	view_rule(&rules, "maximumBytes", options->maximum_bytes);
+	view_rule(&rules, "minimumFreeBytes", options->minimum_free_bytes);
+}
+
 static void view_options(struct args *args, const struct stream_context *context)
 {
 	const struct stream_options *options = context->options;
@@ -24,8 +64,9 @@ static void view_options(struct args *args, const struct stream_context *context
 	args_add_int(args, "maximumLength", options->maximum_length);
 	args_add_int(args, "syncIntervalUSec", options->sync_interval_usec);
 	args_add_string(args, "ack", stream_ack_name(options->ack));
-	args_add_string(args, "checksum", "none");
-	args_add_bool(args, "sideFile", false);
+	view_steps(args, options);
+	args_add_string(args, "checksum", stream_checksum_name(options->checksum));
+	args_add_bool(args, "sideFile", options->side_file);
 	args_add_string(args, "onDisconnect", stream_disconnect_name(options->on_disconnect));
 	args_add_int(args, "attachTimeoutUSec", options->attach_timeout_usec);
 	args_add_string(args, "onError", stream_on_error_name(options->on_error));
@@ -43,6 +84,7 @@ void view_stream_context(struct args *args, const struct stream *stream)
 	args_add_optional_string(&object, "store", context.store);
 	args_add_optional_string(&object, "path", context.path);
 	view_options(&object, &context);
+	view_rotation(&object, context.options);
 	view_labels(&object, context.labels);
 }
 
@@ -68,6 +110,7 @@ void view_stream_runtime(struct args *args, const struct stream *stream)
 	view_count(&object, "blockedUSec", runtime.blocked_usec);
 	if (runtime.path)
 		view_text(&object, "path", runtime.path);
+	args_add_optional_string(&object, "digest", runtime.digest);
 	if (runtime.fault)
 		view_fault(&object, "fault", runtime.fault);
 }

@@ -23,6 +23,26 @@ static const char *const steps[] = {
 	"	on_disconnect TEXT NOT NULL,"
 	"	open_mode TEXT NOT NULL,"
 	"	owner INTEGER NOT NULL)",
+
+	"CREATE TABLE file ("
+	"	row_id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"	owner INTEGER NOT NULL,"
+	"	store TEXT NOT NULL,"
+	"	path TEXT NOT NULL UNIQUE,"
+	"	template TEXT NOT NULL,"
+	"	digest TEXT NOT NULL,"
+	"	bytes INTEGER NOT NULL,"
+	"	published_usec INTEGER NOT NULL,"
+	"	inode INTEGER NOT NULL,"
+	"	mtime_ns INTEGER NOT NULL,"
+	"	number INTEGER NOT NULL);"
+	"CREATE INDEX file_of_template ON file (store, template, owner);"
+	"CREATE TABLE template_number ("
+	"	store TEXT NOT NULL,"
+	"	template TEXT NOT NULL,"
+	"	owner INTEGER NOT NULL,"
+	"	highest INTEGER NOT NULL,"
+	"	PRIMARY KEY (store, template, owner)) WITHOUT ROWID",
 };
 
 #define VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

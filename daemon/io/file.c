@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/magic.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -22,6 +23,24 @@ int file_get_facts(int fd, struct file_facts *ret_facts)
 	ret_facts->inode = facts.st_ino;
 	ret_facts->size = (uint64_t)facts.st_size;
 	ret_facts->links = facts.st_nlink;
+	return 0;
+}
+
+int file_get_path(int fd, const char *name, char **ret_path)
+{
+	char link[32], path[PATH_MAX];
+	ssize_t length;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	length = readlink(link, path, sizeof(path) - 1);
+	if (length < 0)
+		return -errno;
+	/* The root's own path ends in the slash that is put before the name. */
+	if (name && length == 1)
+		length = 0;
+	path[length] = '\0';
+	if (asprintf(ret_path, "%s%s%s", path, name ? "/" : "", name ? name : "") < 0)
+		return -ENOMEM;
 	return 0;
 }
 

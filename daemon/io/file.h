@@ -28,6 +28,12 @@ struct file_facts {
 int file_get_facts(int fd, struct file_facts *ret_facts) must_check;
 
 /*
+ * The absolute path, free of links, of what is open; with `name`, of what has that name in the
+ * open directory. The caller's to free().
+ */
+int file_get_path(int fd, const char *name, char **ret_path) must_check;
+
+/*
  * A write lock on the whole file that belongs to this open file description: it goes when
  * its last descriptor is closed, also that of a daemon that died. FILE_E_LOCKED if somebody
  * else has one.

@@ -52,6 +52,12 @@ struct room_queue;
 
 #define IO_IOV_MAX 128
 
+/*
+ * The device of an IO_RUN that waits for no disk but computes at length: so many that compress
+ * leave threads for those that open and rename.
+ */
+#define IO_DEVICE_PROCESSOR UINT64_MAX
+
 enum io_operation {
 	IO_WRITE,		/* iov to fd at offset */
 	IO_SYNC_DATA,		/* fdatasync */

@@ -20,6 +20,14 @@
 #define F_SEAL_EXEC 0x0020
 #endif
 
+/* Kernel 6.1. */
+#ifndef MADV_COLLAPSE
+#define MADV_COLLAPSE 25
+#endif
+
+/* Where huge pages have another size we go without them. */
+#define HUGE_BYTES ((size_t)2 * 1024 * 1024)
+
 #define OUR_SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)
 
 static int create(const char *name)
@@ -41,6 +49,66 @@ int memfd_grow(int fd, uint64_t size)
 	return 0;
 }
 
+/*
+ * One page here and there, so that the kernel finds something to make a huge page of: it does
+ * not begin with nothing.
+ */
+static int plant(int fd, size_t size)
+{
+	for (size_t at = 0; at < size; at += HUGE_BYTES)
+		if (fallocate(fd, 0, (off_t)at, 1) < 0)
+			return -errno;
+	return 0;
+}
+
+static bool map_at(unsigned char *at, size_t size, int fd, size_t offset)
+{
+	return mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) !=
+	       MAP_FAILED;
+}
+
+/* Addresses for `length` bytes, from a multiple of HUGE_BYTES on, with nothing behind them. */
+static unsigned char *take_range(size_t length)
+{
+	unsigned char *range, *bytes;
+	size_t before;
+
+	range = mmap(NULL, length + HUGE_BYTES, PROT_NONE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (range == MAP_FAILED)
+		return NULL;
+	before = -(uintptr_t)range % HUGE_BYTES;
+	bytes = range + before;
+	if (before > 0)
+		(void)munmap(range, before);
+	(void)munmap(bytes + length, HUGE_BYTES - before);
+	return bytes;
+}
+
+static void collapse(int fd, size_t size)
+{
+	unsigned char *bytes = take_range(size);
+
+	if (!bytes)
+		return;
+	if (map_at(bytes, size, fd, 0))
+		(void)madvise(bytes, size, MADV_COLLAPSE);
+	(void)munmap(bytes, size);
+}
+
+/*
+ * As much as there can be in huge pages, while nothing is there yet: later each would have to
+ * be copied. By madvise on memory of ours, which works where the machine does not give them
+ * to shared memory by itself.
+ */
+static void make_huge(int fd, uint64_t size)
+{
+	size_t huge_bytes = size > SIZE_MAX / 2 ? 0 : (size_t)size / HUGE_BYTES * HUGE_BYTES;
+
+	if (huge_bytes > 0 && ftruncate(fd, (off_t)size) == 0 && plant(fd, huge_bytes) == 0)
+		collapse(fd, huge_bytes);
+}
+
 int memfd_make(const char *name, uint64_t size, unsigned int flags, int *ret_fd)
 {
 	cleanup_close int fd = create(name);
@@ -51,6 +119,8 @@ int memfd_make(const char *name, uint64_t size, unsigned int flags, int *ret_fd)
 	/* A memfd starts as 0777, and another user could open it again through /proc. */
 	if (fchmod(fd, 0600) < 0)
 		return -errno;
+	if (flags & MEMFD_HUGE)
+		make_huge(fd, size);
 	r = memfd_grow(fd, size);
 	if (r < 0)
 		return r;
@@ -75,23 +145,17 @@ int memfd_map(int fd, size_t size, unsigned int flags, struct mapping *ret_mappi
 	return 0;
 }
 
-static bool map_at(unsigned char *at, size_t size, int fd, size_t offset)
-{
-	return mmap(at, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, (off_t)offset) !=
-	       MAP_FAILED;
-}
-
 int memfd_map_twice(int fd, size_t header, size_t data, struct mapping *ret_mapping)
 {
 	size_t length = header + 2 * data;
 	unsigned char *bytes;
 	int error;
 
-	if (data == 0 || data > (SIZE_MAX - header) / 2)
+	if (data == 0 || data > (SIZE_MAX - header - HUGE_BYTES) / 2)
 		return -EINVAL;
 	/* First the whole address range, so that the second copy lands on nothing of ours. */
-	bytes = mmap(NULL, length, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (bytes == MAP_FAILED)
+	bytes = take_range(length);
+	if (!bytes)
 		return -errno;
 	if (!map_at(bytes, header + data, fd, 0) ||
 	    !map_at(bytes + header + data, data, fd, header)) {

@@ -17,6 +17,7 @@
 
 enum memfd_flags {
 	MEMFD_UNSEALED = 1,	/* for ourselves only: may grow */
+	MEMFD_HUGE = 2,		/* ask for transparent huge pages, sysfs or not; no promise */
 };
 
 enum memfd_map_flags {
@@ -48,7 +49,8 @@ int memfd_map(int fd, size_t size, unsigned int flags, struct mapping *ret_mappi
 
 /*
  * For a ring: `header` bytes, then `data` bytes twice in a row, so that any range of up to
- * `data` bytes is in one piece. Both are multiples of the page size.
+ * `data` bytes is in one piece. Both are multiples of the page size. Placed so that one entry
+ * of the page tables can map a huge page of it.
  */
 int memfd_map_twice(int fd, size_t header, size_t data, struct mapping *ret_mapping) must_check;
 

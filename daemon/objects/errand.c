@@ -47,6 +47,7 @@ void errand_start(struct registry *registry, struct errand *errand)
 		.operation = IO_RUN,
 		.name = errand->name,
 		.path = errand->path,
+		.device = errand->device,
 		.fd = -1,
 		.run = run_request,
 		.done = on_done,

@@ -22,6 +22,7 @@ struct errand {
 	/* Set before the start. */
 	const char *name;		   /* a constant */
 	const char *path;		   /* for faults; may be NULL */
+	uint64_t device;		   /* what it may wait for; 0: not known */
 	int (*run)(struct errand *errand); /* NULL: nothing to do but to call done */
 	void (*done)(struct errand *errand, int result);
 	void *owner;

@@ -35,7 +35,7 @@ static uint64_t versions_size(const struct pool *pool)
 static int make_one(const char *name, uint64_t size, unsigned int flags, int *ret_fd,
 		    struct mapping *ret_mapping)
 {
-	int r = memfd_make(name, size, 0, ret_fd);
+	int r = memfd_make(name, size, flags & MEMFD_MAP_HUGE ? MEMFD_HUGE : 0, ret_fd);
 
 	if (r < 0)
 		return r;

@@ -15,14 +15,12 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
-#include "daemon/core/path_rule.h"
+#include "daemon/io/catalogue_file.h"
+#include "daemon/io/file.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
+#include "daemon/objects/store_access.h"
 #include "daemon/objects/store_walk.h"
-
-/* Outcomes of the worker's part. */
-#define JOB_E_NO_SUCH_FILE 1
-#define JOB_E_REFUSED 2
 
 struct store_job {
 	struct errand errand;
@@ -39,6 +37,10 @@ struct store_job {
 	int64_t used_bytes;
 	struct refusal refusal;
 
+	struct registry *registry;
+	char *absolute_path; /* of the file, or what the paths of all listed begin with */
+	struct catalogue_find find;
+
 	store_list_fn list_done;
 	store_file_fn file_done;
 	store_done_fn done;
@@ -52,6 +54,7 @@ static struct store_job *job_new(struct user *user, const struct store *store, c
 
 	if (!job)
 		return NULL;
+	job->registry = user->registry;
 	job->store = store;
 	job->uid = user->uid;
 	job->data = data;
@@ -67,7 +70,9 @@ static struct store_job *job_new(struct user *user, const struct store *store, c
 static void job_free(struct store_job *job)
 {
 	store_files_fini(&job->files);
+	catalogue_files_fini(&job->find.found);
 	fd_close(job->file_fd);
+	free(job->absolute_path);
 	free(job->path);
 	free(job);
 }
@@ -82,40 +87,27 @@ static void job_start(struct user *user, struct store_job *job, const char *name
 /* What the worker said, as the callbacks hear it. */
 static int judge(struct store_job *job, int result)
 {
-	if (result == -ENOENT || result == -ENOTDIR || result == JOB_E_NO_SUCH_FILE) {
-		(void)refuse_text(&job->refusal, REFUSAL_NO_SUCH_FILE, job->store->name);
-		(void)snprintf(job->refusal.reason, sizeof(job->refusal.reason), "%s", job->path);
-		return REFUSED;
-	}
-	if (result == JOB_E_REFUSED)
-		return refuse_path(&job->refusal, job->path, job->reason);
-	return result;
+	return store_access_judge(job->store, job->path, result, job->reason, &job->refusal);
 }
 
-/* -ENOENT: nothing was ever made for this user. */
-static int open_existing_root(struct store_job *job, int *ret_root_fd)
+static int open_root(struct store_job *job, int *ret_root_fd)
 {
-	char name[16];
-	int r;
-
-	if (!job->store->per_user) {
-		r = openat(job->store->root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		if (r < 0)
-			return -errno;
-		*ret_root_fd = r;
-		return 0;
-	}
-	(void)snprintf(name, sizeof(name), "%u", (unsigned int)job->uid);
-	r = root_open_directory(job->store->root_fd, name, ret_root_fd, &job->reason);
-	return r == ROOT_E_REFUSED ? JOB_E_REFUSED : r;
+	return store_access_root(job->store, job->uid, ret_root_fd, &job->reason);
 }
 
-/* By rule, before a worker is asked. */
-static int check_path(const char *path, struct refusal *refusal)
+/* The catalogue's part, which comes after the worker's; `then` is told the result. */
+static void prepare_find(struct store_job *job, void (*then)(struct catalogue_request *))
 {
-	const char *reason;
+	job->find.request.done = then;
+	job->find.request.owner = job;
+}
 
-	return path_check(path, &reason) ? 0 : refuse_path(refusal, path, reason);
+/* A digest counts for the very file that it was made of. */
+static const char *digest_of(const struct catalogue_file *row, const struct store_file *file)
+{
+	bool counts = row->digest[0] != '\0' && catalogue_file_is_same(row, &file->identity);
+
+	return counts ? row->digest : NULL;
 }
 
 /* List */
@@ -124,21 +116,53 @@ static int run_list(struct errand *errand)
 {
 	struct store_job *job = errand->owner;
 	cleanup_close int root_fd = -1;
-	int r = open_existing_root(job, &root_fd);
+	int r = open_root(job, &root_fd);
 
 	if (r != 0)
 		return r == -ENOENT ? 0 : r;
-	return store_walk(root_fd, job->path, &job->files);
+	r = file_get_path(root_fd, job->path, &job->absolute_path);
+	return r < 0 ? r : store_walk(root_fd, job->path, &job->files);
+}
+
+static void tell_list(struct store_job *job, int result)
+{
+	result = judge(job, result);
+	job->list_done(job->data, result, job->files.list, result == 0 ? job->files.count : 0,
+		       &job->refusal);
+	job_free(job);
+}
+
+/* Both are sorted by the part of the path that differs. */
+static void digests_found(struct catalogue_request *request)
+{
+	struct store_job *job = request->owner;
+	const struct catalogue_files *rows = &job->find.found;
+	size_t before = strlen(job->absolute_path) - strlen(job->path);
+	size_t next = 0;
+
+	for (size_t i = 0; i < job->files.count; i++) {
+		struct store_file *file = &job->files.list[i];
+
+		while (next < rows->count && strcmp(rows->list[next].path + before, file->path) < 0)
+			next++;
+		if (next < rows->count && strcmp(rows->list[next].path + before, file->path) == 0)
+			file->digest = digest_of(&rows->list[next], file);
+	}
+	tell_list(job, request->result);
 }
 
 static void on_listed(struct errand *errand, int result)
 {
 	struct store_job *job = errand->owner;
 
-	result = judge(job, result);
-	job->list_done(job->data, result, job->files.list, result == 0 ? job->files.count : 0,
-		       &job->refusal);
-	job_free(job);
+	if (result == 0 && job->files.count > 0) {
+		prepare_find(job, digests_found);
+		result = catalogue_find_files(job->registry->catalogue, job->absolute_path,
+					      &job->find);
+		if (result == 0)
+			return;
+	}
+	tell_list(job, result);
 }
 
 int store_list_files(struct user *user, struct store *store, const char *prefix, store_list_fn done,
@@ -161,38 +185,55 @@ static int run_open(struct errand *errand)
 	struct store_job *job = errand->owner;
 	cleanup_close int root_fd = -1;
 	struct stat facts;
-	int r = open_existing_root(job, &root_fd);
+	int r = open_root(job, &root_fd);
 
 	if (r == 0)
 		r = root_open_file(root_fd, job->path, O_RDONLY, &job->file_fd, &job->reason);
 	if (r != 0)
-		return r == ROOT_E_REFUSED ? JOB_E_REFUSED : r;
+		return r;
 	if (fstat(job->file_fd, &facts) < 0)
 		return -errno;
-	job->file = (struct store_file){
-		.path = job->path,
-		.size_bytes = facts.st_size,
-		.modified_usec =
-			(int64_t)facts.st_mtim.tv_sec * 1000000 + facts.st_mtim.tv_nsec / 1000,
-	};
-	return 0;
+	job->file.identity = catalogue_identity(&facts);
+	return file_get_path(job->file_fd, NULL, &job->absolute_path);
+}
+
+static void tell_opened(struct store_job *job, int result)
+{
+	result = judge(job, result);
+	job->file.path = job->path;
+	job->file_done(job->data, result, result == 0 ? take_fd(&job->file_fd) : -1, &job->file,
+		       &job->refusal);
+	job_free(job);
+}
+
+static void digest_found(struct catalogue_request *request)
+{
+	struct store_job *job = request->owner;
+
+	if (job->find.found.count > 0)
+		job->file.digest = digest_of(&job->find.found.list[0], &job->file);
+	tell_opened(job, request->result);
 }
 
 static void on_opened(struct errand *errand, int result)
 {
 	struct store_job *job = errand->owner;
 
-	result = judge(job, result);
-	job->file_done(job->data, result, result == 0 ? take_fd(&job->file_fd) : -1, &job->file,
-		       &job->refusal);
-	job_free(job);
+	if (result == 0) {
+		prepare_find(job, digest_found);
+		result = catalogue_find_file(job->registry->catalogue, job->absolute_path,
+					     &job->find);
+		if (result == 0)
+			return;
+	}
+	tell_opened(job, result);
 }
 
 int store_open_file(struct user *user, struct store *store, const char *path, store_file_fn done,
 		    void *data, struct refusal *refusal)
 {
 	struct store_job *job;
-	int r = check_path(path, refusal);
+	int r = store_access_check_path(path, refusal);
 
 	if (r != 0)
 		return r;
@@ -212,9 +253,10 @@ static int remove_from(struct store_job *job, int dir_fd, const char *name)
 
 	if (fstatat(dir_fd, name, &facts, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
+	job->file.identity = catalogue_identity(&facts);
 	if (!S_ISREG(facts.st_mode)) {
 		job->reason = "not a regular file";
-		return JOB_E_REFUSED;
+		return ROOT_E_REFUSED;
 	}
 	if (unlinkat(dir_fd, name, 0) < 0)
 		return -errno;
@@ -228,31 +270,45 @@ static int run_remove(struct errand *errand)
 	cleanup_close int root_fd = -1;
 	cleanup_close int dir_fd = -1;
 	const char *name;
-	int r = open_existing_root(job, &root_fd);
+	int r = open_root(job, &root_fd);
 
 	if (r != 0)
 		return r;
 	parent.root_fd = root_fd;
 	r = root_open_parent(&parent, &dir_fd, &name, &job->reason);
-	if (r != 0)
-		return r == ROOT_E_REFUSED ? JOB_E_REFUSED : r;
-	return remove_from(job, dir_fd, name);
+	if (r == 0)
+		r = file_get_path(dir_fd, name, &job->absolute_path);
+	return r != 0 ? r : remove_from(job, dir_fd, name);
+}
+
+static void tell_removed(struct store_job *job, int result)
+{
+	result = judge(job, result);
+	job->done(job->data, result, &job->refusal);
+	job_free(job);
+}
+
+/* The file is gone: what the catalogue could not forget says nothing about another one. */
+static void record_gone(struct catalogue_request *request)
+{
+	tell_removed(request->owner, 0);
 }
 
 static void on_removed(struct errand *errand, int result)
 {
 	struct store_job *job = errand->owner;
 
-	result = judge(job, result);
-	job->done(job->data, result, &job->refusal);
-	job_free(job);
+	prepare_find(job, record_gone);
+	if (result != 0 || catalogue_forget_file(job->registry->catalogue, job->absolute_path,
+						 job->file.identity.inode, &job->find.request) < 0)
+		tell_removed(job, result);
 }
 
 int store_remove(struct user *user, struct store *store, const char *path, store_done_fn done,
 		 void *data, struct refusal *refusal)
 {
 	struct store_job *job;
-	int r = check_path(path, refusal);
+	int r = store_access_check_path(path, refusal);
 
 	if (r != 0)
 		return r;

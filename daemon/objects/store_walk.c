@@ -41,9 +41,7 @@ static int add_file(struct store_files *files, char *path, const struct stat *fa
 	}
 	files->list[files->count++] = (struct store_file){
 		.path = path,
-		.size_bytes = facts->st_size,
-		.modified_usec =
-			(int64_t)facts->st_mtim.tv_sec * 1000000 + facts->st_mtim.tv_nsec / 1000,
+		.identity = catalogue_identity(facts),
 	};
 	return 0;
 }

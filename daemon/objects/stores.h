@@ -14,6 +14,7 @@
 #include <sys/types.h>
 
 #include "daemon/base/list.h"
+#include "daemon/io/catalogue_file.h"
 #include "daemon/io/root.h"
 #include "daemon/objects/refusal.h"
 
@@ -54,9 +55,9 @@ struct root_owner store_owner_for(const struct registry *registry, uid_t uid);
 char *store_absolute_path(const struct store *store, uid_t uid, const char *path);
 
 struct store_file {
-	char *path; /* relative to the user's root */
-	int64_t size_bytes;
-	int64_t modified_usec;
+	char *path;	    /* relative to the user's root */
+	const char *digest; /* "kind:hex" of what is in it; NULL: not known */
+	struct catalogue_identity identity;
 };
 
 /* `files` are the callback's to read until it returns. */

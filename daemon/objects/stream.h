@@ -15,6 +15,9 @@
  * A batch is completed towards the flow, and its memory is the producer's again, when
  * `written` (ack written) or `synced` (the other levels) has passed its end.
  *
+ * Where bytes are stored as they are, their position in the file is that in the stream, from
+ * base_offset on. With steps it is another; "stored" positions are those.
+ *
  *	stream_life.c		the object itself: made, ended, forgotten
  *	stream_open.c		Open: checks, order of things, answer
  *	stream_destination.c	what of it waits for a disk
@@ -22,6 +25,8 @@
  *	stream_producer.c	Attach, and what follows a hang-up
  *	stream_pump.c		carries out what the flow says; states, timers, events
  *	stream_transfer.c	batches to files: transfers and syncs
+ *	stream_transform.c	steps and digests: what is stored is not what was written
+ *	stream_blocks.c		the private memory that takes
  *	stream_direct.c		which bytes go past the page cache
  *	stream_reserve.c	room on the disk ahead of the writer
  *	stream_rewrite.c	after a failed data sync: held bytes are written again
@@ -29,6 +34,9 @@
  *	stream_outlet.c		batches to pipes and sockets
  *	stream_ring.c		the ring's memory and its signal
  *	stream_publish.c	the end: sync, rename, directory sync; or clean-up
+ *	stream_record.c		what the catalogue is told of a file put in place
+ *	stream_rotate.c		one file after the other: where each ends, and its end
+ *	stream_segment.c	the beginning of the next one
  *	stream_wait.c		those who wait for a level
  */
 
@@ -44,6 +52,8 @@
 #include "daemon/core/stream_options.h"
 #include "daemon/core/stream_state.h"
 #include "daemon/io/catalogue.h"
+#include "daemon/io/catalogue_file.h"
+#include "daemon/io/digest.h"
 #include "daemon/io/io_engine.h"
 #include "daemon/io/memfd.h"
 #include "daemon/io/sigbus.h"
@@ -56,8 +66,12 @@ struct forebay_ring_header;
 struct holder;
 struct outlet;
 struct registry;
+struct stream_block;
+struct store;
 struct stream_opening;
 struct stream_rewrite;
+struct stream_rotate;
+struct stream_transform;
 struct user;
 
 #define STREAM_SINKS 16
@@ -81,6 +95,7 @@ struct stream_entry {
 	const unsigned char *address; /* NULL: in the ring */
 	struct buffer *buffer;	      /* pinned; NULL: none */
 	struct inline_block *block;   /* NULL: none */
+	struct list cut_link;	      /* stream_rotate::cuts: it begins a segment */
 };
 
 /* A sink call of the flow, being carried out. */
@@ -99,8 +114,9 @@ struct stream_transfer {
 	struct io_request request;
 	struct iovec iov[STREAM_TRANSFER_IOV];
 	struct stream *stream;
-	struct stream_batch *batch;
-	uint64_t position;
+	struct stream_batch *batch; /* NULL: from a block */
+	struct stream_block *block; /* NULL: from a batch */
+	uint64_t position;	    /* stored */
 	uint64_t bytes;
 	bool busy; /* in use: in flight, or failed and to be tried again */
 	bool failed;
@@ -149,6 +165,8 @@ enum stream_retry {
 /* What a stream's one timer may be waiting for. */
 enum stream_due {
 	STREAM_DUE_SYNC,
+	STREAM_DUE_FRAME,
+	STREAM_DUE_ROTATE,
 	STREAM_DUE_CORK,
 	STREAM_DUE_ATTACH,
 	STREAM_DUE_RETRY,
@@ -160,7 +178,7 @@ enum stream_due {
 #define STREAM_NEVER UINT64_MAX
 
 /* A request that is part of opening, publishing or closing: one at a time. */
-struct stream_step {
+struct stream_task {
 	struct io_request request;
 	struct engine_waiter waiter;
 	void (*then)(struct stream *stream, int64_t result);
@@ -194,6 +212,7 @@ struct stream {
 	bool stopping;	    /* no further transfers: failed or aborted */
 	bool final_held;    /* ended while paused: the file is put in place when resumed */
 	bool cut;	    /* to its length, after a size hint that was too large */
+	bool rewound;	    /* after a failed sync, and none has succeeded since */
 	bool published;	    /* under its final name, the name on the device */
 	bool error_pause;   /* paused by onError */
 	bool pause_asked;   /* paused by its user, whatever the disk does */
@@ -204,6 +223,7 @@ struct stream {
 	/* The destination. */
 	struct stream_opening *opening; /* while OPENING */
 	int file_fd;
+	int lock_fd;	 /* the first descriptor, where file_fd is a fresh one; -1: file_fd has it */
 	int direct_fd;	 /* the same file, O_DIRECT; -1: it has none */
 	bool direct_off; /* the file refused such a write */
 	int dir_fd;	 /* of the file, for rename and sync; -1: none */
@@ -216,12 +236,15 @@ struct stream {
 	bool made;	      /* in place, and the file is new */
 	bool name_synced;
 	uint64_t device;
-	uint64_t base_offset; /* in the file, of position 0 */
+	uint64_t base_offset; /* in the file, of position 0; modulo 2^64 after a rotation */
 	int64_t catalogue_row;
 	struct catalogue_request catalogue_request;
 	bool catalogue_busy;
-	struct stream_step step;
+	struct stream_task task;
 	int publish_stage;
+	struct iovec last_piece; /* of the stage that flushes */
+	struct catalogue_file record;
+	void (*record_done)(struct stream *stream);
 	enum stream_retry final_retry; /* of the present stage */
 	bool final_given_up;	       /* the try under way is the last */
 	int remove_failures;	       /* of the temporary */
@@ -239,6 +262,9 @@ struct stream {
 	struct list free_entries;
 	struct inline_store inline_store;
 	struct stream_ring ring;
+	struct stream_transform *transform; /* NULL: bytes are stored as they are */
+	struct stream_rotate *rotate;	    /* NULL: into one file */
+	char digest[DIGEST_TEXT_BYTES];	    /* of what is stored; "": none, or not known yet */
 
 	/* On the way to disk. */
 	struct stream_batch batches[STREAM_SINKS]; /* a circle */
@@ -322,19 +348,23 @@ void stream_end_as(struct stream *stream, enum stream_ending ending);
 void stream_note_need(struct stream *stream, bool need);
 uint64_t stream_now_ns(void);
 
-void stream_step_init(struct stream *stream);
+void stream_task_init(struct stream *stream);
 
 /*
- * Submits stream->step.request, of which operation, fd and the like are set; `then` is called
+ * Submits stream->task.request, of which operation, fd and the like are set; `then` is called
  * later, with the result, from the pump or the loop.
  */
-void stream_step_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
+void stream_task_submit(struct stream *stream, void (*then)(struct stream *, int64_t));
 /* For IO_RUN; `name` is a constant. */
-void stream_step_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
+void stream_task_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
 		     void (*then)(struct stream *, int64_t));
 
 /* stream_open.c */
+struct stream_opening *stream_opening_new(struct stream *stream, const struct store *store);
 void stream_opening_free(struct stream_opening *opening);
+/* The temporary that will be made in the directory of absolute_path, for the catalogue. */
+int must_check stream_temporary_add_row(struct stream *stream,
+					void (*done)(struct catalogue_request *request));
 
 /* stream_transfer.c */
 int must_check stream_transfers_init(struct stream *stream);
@@ -344,8 +374,12 @@ void stream_batch_begin(struct stream *stream, struct flow_sink *sink);
 bool stream_transfer(struct stream *stream);
 /* Tries the failed ones again. */
 void stream_transfer_retry(struct stream *stream);
-/* Up to where transfers are planned, or over. */
-uint64_t stream_planned_position(const struct stream *stream);
+/* Up to where transfers are planned, or over; stored. */
+uint64_t stream_stored_planned(const struct stream *stream);
+/* Those that are planned and not in flight are forgotten: what they took is planned anew. */
+void stream_transfers_forget(struct stream *stream);
+/* The producer has more for us, and no batch can begin until one has ended. */
+bool stream_is_jammed(const struct stream *stream);
 /* Bytes at the stream's ack level. */
 uint64_t stream_done_position(const struct stream *stream);
 /* The address of a position of an entry, and how many bytes follow it in one piece. */
@@ -362,10 +396,48 @@ uint64_t stream_direct_bytes(const struct stream *stream, const struct stream_ba
 /* How much goes through it, up to where direct writes can begin again. */
 uint64_t stream_buffered_bytes(const struct stream *stream, const struct stream_batch *batch,
 			       uint64_t most);
+/* The same of a piece of memory that lies in its page as it will in the file's. */
+uint64_t stream_direct_piece(const struct stream *stream, uint64_t position, uint64_t bytes,
+			     bool *ret_direct);
 /* Another way than those in flight: it has to wait for them. */
 bool stream_direct_must_wait(const struct stream *stream, const struct stream_transfer *transfer);
 /* The file cannot do it: true if the transfer is to be tried again, without. */
 bool stream_direct_refused(struct stream_transfer *transfer);
+
+/* stream_transform.c; but for init, fini and is_busy only where there is one */
+int must_check stream_transform_init(struct stream *stream);
+void stream_transform_fini(struct stream *stream);
+/* Gives the worker what there is. True: something moved. */
+bool stream_transform_move(struct stream *stream);
+/* Its end will run the pump. */
+bool stream_transform_is_busy(const struct stream *stream);
+/* It cannot go on before a sync. */
+bool stream_transform_needs_sync(const struct stream *stream);
+/* Something waits to be planned or taken. */
+bool stream_transform_has_output(const struct stream *stream);
+/* Fills the transfer with the next piece, of at most `most` bytes. */
+void stream_transform_plan(struct stream *stream, struct stream_transfer *transfer, uint64_t most);
+/* For outlets: the next piece, and how much of it was taken. */
+bool stream_transform_peek(struct stream *stream, uint64_t most, struct iovec *ret_piece);
+void stream_transform_took(struct stream *stream, uint64_t bytes);
+/* What is stored is at the destination up to there: the position up to which that is whole. */
+uint64_t stream_transform_written(struct stream *stream, uint64_t stored_end);
+void stream_transform_synced(struct stream *stream);
+uint64_t stream_transform_planned(const struct stream *stream);
+/* The end of what is stored, with and without steps. */
+uint64_t stream_stored_end(const struct stream *stream);
+/* What was handed over before a rewind, and may stand behind that end. */
+uint64_t stream_stored_most(const struct stream *stream);
+/* At the end: the rest that is to be written, which may be nothing. -EBADMSG. */
+int must_check stream_transform_finish(struct stream *stream, struct iovec *ret_piece);
+void stream_transform_finished(struct stream *stream);
+const char *stream_transform_failed_name(const struct stream *stream);
+void stream_transform_digest(const struct stream *stream, char text[static DIGEST_TEXT_BYTES]);
+/* What is behind the last sync is fed and written again; nothing may be in flight. */
+bool stream_transform_can_rewind(const struct stream *stream);
+int must_check stream_transform_rewind(struct stream *stream);
+/* What is stored from here on is in another file, from its beginning. -ENOMEM. */
+int must_check stream_transform_begin_file(struct stream *stream);
 
 /* stream_reserve.c */
 /* Reserves more if the writer comes near the end of what is reserved. */
@@ -427,8 +499,47 @@ void stream_ring_tell_state(struct stream *stream);
 /* Before the pump ends: true if the producer did something meanwhile. */
 bool stream_ring_sleep(struct stream *stream);
 
+/* stream_rotate.c; most of it has nothing to say about a stream that does not rotate */
+int must_check stream_rotate_init(struct stream *stream, const struct store *store,
+				  int directory_fd);
+void stream_rotate_fini(struct stream *stream);
+/* Whether the next write, of so many bytes, begins a segment; then the entry of its first. */
+bool stream_rotate_cuts(const struct stream *stream, uint64_t bytes);
+void stream_rotate_cut(struct stream *stream, struct stream_entry *entry);
+/* After each write: `accepted` has grown. */
+void stream_rotate_accepted(struct stream *stream);
+/* The time of the segment is over. */
+void stream_rotate_due(struct stream *stream);
+/* Position where the present segment ends; UINT64_MAX: not known yet. */
+uint64_t stream_rotate_limit(const struct stream *stream);
+/* Position up to which all is in finished segments. */
+uint64_t stream_rotate_placed_bytes(const struct stream *stream);
+/* Ends and begins segments. True: something moved. */
+bool stream_rotate_move(struct stream *stream);
+void stream_rotate_retry(struct stream *stream);
+/* The next segment could not be begun yet. */
+bool stream_rotate_waits(const struct stream *stream);
+bool stream_rotate_is_placing(const struct stream *stream);
+/* All is in place, and no file is open. */
+bool stream_rotate_is_between(const struct stream *stream);
+/* True: it will be begun later. */
+bool stream_rotate_holds_final(struct stream *stream);
+bool stream_rotate_holds_release(struct stream *stream);
+/* From stream_publish.c: the segment has its name; nothing is left to do; it failed. */
+void stream_rotate_placed(struct stream *stream);
+void stream_rotate_over(struct stream *stream);
+void stream_rotate_failed(struct stream *stream, int error);
+/* Removes what retention no longer keeps. */
+void stream_rotate_sweep(const struct stream *stream);
+void stream_rotate_record(const struct stream *stream, struct catalogue_file *record);
+/* Gives what was found its number, where it has one; `done` may be called at once. */
+void stream_rotate_name(struct stream_opening *opening,
+			void (*done)(struct stream_opening *opening, int result));
+
 /* stream_publish.c */
 void stream_publish_begin(struct stream *stream);
+/* Puts a segment in place, and ends with stream_rotate_over() or stream_rotate_failed(). */
+void stream_publish_segment(struct stream *stream);
 void stream_release_begin(struct stream *stream);
 /* From the beginning of FINAL on. */
 bool stream_is_publishing(const struct stream *stream);
@@ -439,10 +550,17 @@ bool stream_publish_give_up(struct stream *stream);
 /* The sync that was in flight when FINAL or RELEASE began is over. */
 void stream_publish_sync_over(struct stream *stream);
 
+/* stream_record.c */
+bool stream_record_is_wanted(const struct stream *stream);
+/* `done` is called once, from the pump or the loop, whether that worked or not. */
+void stream_record_begin(struct stream *stream, void (*done)(struct stream *stream));
+
 /* stream_wait.c */
 void stream_waits_check(struct stream *stream);
 /* The stream is about to be forgotten. */
 void stream_waits_drop(struct stream *stream);
 bool stream_waits_for_sync(const struct stream *stream);
+/* For bytes that are not written yet. */
+bool stream_waits_for_written(const struct stream *stream);
 
 #endif

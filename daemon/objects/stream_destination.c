@@ -3,6 +3,7 @@
 
 #include "daemon/objects/stream_destination.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -13,8 +14,11 @@
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
+#include "daemon/core/path_rule.h"
+#include "daemon/core/path_template.h"
 #include "daemon/io/fd_kind.h"
 #include "daemon/io/file.h"
+#include "daemon/io/side_file.h"
 #include "daemon/objects/stores.h"
 #include "daemon/objects/stream.h"
 #include "proto/ring.h"
@@ -32,27 +36,62 @@ void stream_opening_free(struct stream_opening *opening)
 	fd_close(opening->client_fds.memory_fd);
 	fd_close(opening->client_fds.signal_fd);
 	memfd_unmap(&opening->ring);
+	catalogue_files_fini(&opening->find.found);
+	free(opening->segment_path);
 	free(opening->path);
 	free(opening->absolute_path);
 	free(opening);
 }
 
-static int find_absolute_path(struct stream_opening *opening)
+/* The highest number that a name in the directory has. */
+static int find_highest_number(struct stream_opening *opening)
 {
-	char link[64];
-	char directory[PATH_MAX];
-	ssize_t length;
+	const char *base = path_base_name(opening->path);
+	int list_fd = openat(opening->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *directory = list_fd < 0 ? NULL : fdopendir(list_fd);
+	struct dirent *entry;
+	uint64_t number;
+	int r;
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", opening->dir_fd);
-	length = readlink(link, directory, sizeof(directory) - 1);
-	if (length < 0)
-		return -errno;
-	directory[length] = '\0';
-	if (asprintf(&opening->absolute_path, "%s/%s", directory, opening->base_name) < 0) {
-		opening->absolute_path = NULL;
-		return -ENOMEM;
+	if (!directory) {
+		r = -errno;
+		fd_close(list_fd);
+		return r;
 	}
-	return 0;
+	do {
+		errno = 0;
+		entry = readdir(directory);
+		r = -errno;
+		if (entry && path_template_match(base, entry->d_name, &number) &&
+		    number > opening->present)
+			opening->present = number;
+	} while (entry);
+	(void)closedir(directory);
+	return r;
+}
+
+static size_t write_time(const struct path_template_time *time, char letter, char *room,
+			 size_t room_bytes)
+{
+	const struct stream_opening *opening = container_of(time, struct stream_opening, time);
+	const char format[] = { '%', letter, '\0' };
+
+	return strftime(room, room_bytes, format, &opening->when);
+}
+
+/* With the longest number there is: what else is in the path is known. */
+static int expand_template(struct stream_opening *opening)
+{
+	char path[PATH_TEMPLATE_BYTES];
+	time_t now = time(NULL);
+
+	opening->time.write = write_time;
+	if (!localtime_r(&now, &opening->when) ||
+	    !path_template_expand(opening->path, &opening->time, PATH_TEMPLATE_NUMBER_MAX, path))
+		return -EOVERFLOW;
+	opening->numbered = path_template_has_number(opening->path);
+	opening->segment_path = strdup(path);
+	return opening->segment_path ? 0 : -ENOMEM;
 }
 
 /* What stands under the final name must be a file, or nothing. */
@@ -84,8 +123,14 @@ static int find_directory(struct stream_opening *opening)
 		.owner = opening->owner,
 	};
 	struct stat facts;
-	int r;
+	int r = 0;
 
+	if (opening->rotates) {
+		r = expand_template(opening);
+		parent.path = opening->segment_path;
+	}
+	if (r < 0)
+		return r;
 	if (opening->store) {
 		r = store_open_user_root(opening->store, opening->uid, &opening->owner,
 					 &user_root_fd);
@@ -99,8 +144,15 @@ static int find_directory(struct stream_opening *opening)
 	if (fstat(opening->dir_fd, &facts) < 0)
 		return -errno;
 	opening->device = facts.st_dev;
-	r = find_absolute_path(opening);
-	return r < 0 ? r : check_present(opening);
+	if (opening->side_file && strlen(opening->base_name) > SIDE_FILE_NAME_MAX) {
+		opening->reason = "the name of its side file is too long";
+		return ROOT_E_REFUSED;
+	}
+	r = file_get_path(opening->dir_fd, opening->base_name, &opening->absolute_path);
+	if (r < 0)
+		return r;
+	/* A name with a number is found later, and is nobody's. */
+	return opening->numbered ? find_highest_number(opening) : check_present(opening);
 }
 
 static int open_in_place(struct stream_opening *opening)
@@ -173,7 +225,7 @@ static int open_passed_file(struct stream_opening *opening)
 static int make_ring(struct stream_opening *opening)
 {
 	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
-	int r = memfd_make("forebay-ring", size, 0, &opening->ring_fd);
+	int r = memfd_make("forebay-ring", size, MEMFD_HUGE, &opening->ring_fd);
 
 	if (r < 0)
 		return r;

@@ -4,14 +4,17 @@
 
 /*
  * What of opening a stream waits for a disk, or takes time with its size: run by a worker,
- * as errands. For stream_open.c only.
+ * as errands. For stream_open.c and stream_rotate.c only.
  */
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <time.h>
 
+#include "daemon/core/path_template.h"
 #include "daemon/core/stream_options.h"
+#include "daemon/io/catalogue_file.h"
 #include "daemon/io/memfd.h"
 #include "daemon/io/publish.h"
 #include "daemon/io/root.h"
@@ -40,6 +43,7 @@ struct stream_opening {
 	mode_t mode;
 	uint64_t start;
 	uint64_t size_hint;
+	bool side_file;
 	uint64_t ring_bytes;
 	char temporary_name[PUBLISH_TEMPORARY_NAME_MAX];
 
@@ -56,6 +60,14 @@ struct stream_opening {
 	int ring_fd;
 	struct mapping ring;
 	struct stream_ring_fds client_fds;
+	bool rotates; /* `path` is a template */
+	bool numbered;
+	struct path_template_time time;
+	struct tm when;
+	char *segment_path; /* what becomes of the template; base_name points into it */
+	uint64_t present;   /* the highest number in the directory */
+	struct catalogue_find find;
+	void (*named)(struct stream_opening *opening, int result);
 	int error; /* kept while the catalogue's row is taken back */
 };
 

@@ -106,6 +106,24 @@ uint64_t stream_buffered_bytes(const struct stream *stream, const struct stream_
 	return head < most ? head : most;
 }
 
+uint64_t stream_direct_piece(const struct stream *stream, uint64_t position, uint64_t bytes,
+			     bool *ret_direct)
+{
+	uint64_t in_page = offset_in_page(stream, position);
+	uint64_t head = in_page ? FILE_DIRECT_ALIGNMENT_BYTES - in_page : 0;
+	uint64_t whole = bytes > head ? (bytes - head) & ~PAGE_MASK : 0;
+	bool under_way = stream->transfers_busy > 0 && stream->direct_now;
+
+	*ret_direct = false;
+	if (!is_in_use(stream) ||
+	    (whole < STREAM_DIRECT_BYTES_MIN && (whole == 0 || head > 0 || !under_way)))
+		return bytes;
+	if (head > 0)
+		return head;
+	*ret_direct = true;
+	return whole;
+}
+
 bool stream_direct_must_wait(const struct stream *stream, const struct stream_transfer *transfer)
 {
 	return stream->transfers_busy > 0 && transfer->direct != stream->direct_now;

@@ -53,12 +53,13 @@ static void init_fields(struct stream *stream)
 	list_init(&stream->waits);
 	list_init(&stream->observers);
 	engine_waiter_init(&stream->room);
-	stream_step_init(stream);
+	stream_task_init(stream);
 	inline_store_init(&stream->inline_store);
 	flow_init(&stream->flow, &closed);
 	for (int i = 0; i < STREAM_DUES; i++)
 		stream->due_ns[i] = STREAM_NEVER;
 	stream->file_fd = -1;
+	stream->lock_fd = -1;
 	stream->direct_fd = -1;
 	stream->dir_fd = -1;
 	stream->ring.memory_fd = -1;
@@ -103,18 +104,21 @@ static void drop_means(struct stream *stream)
 	list_remove(&stream->holder_link);
 	stream->holder = NULL;
 	engine_stop_waiting(&stream->room);
-	engine_stop_waiting(&stream->step.waiter);
+	engine_stop_waiting(&stream->task.waiter);
 	stream_outlet_fini(stream);
 	stream_ring_fini(stream);
 	stream_rewrite_fini(stream);
+	stream_transform_fini(stream);
 	stream_transfers_fini(stream);
 	flow_fini(&stream->flow);
 	list_for_each(used, &stream->used_entries)
 		stream_entry_release(stream, container_of(used, struct stream_entry, link));
+	stream_rotate_fini(stream);
 	for (struct list *link; (link = list_take_first(&stream->free_entries));)
 		free(container_of(link, struct stream_entry, link));
 	inline_store_fini(&stream->inline_store, stream->user);
 	stream->file_fd = fd_close(stream->file_fd);
+	stream->lock_fd = fd_close(stream->lock_fd);
 	stream->direct_fd = fd_close(stream->direct_fd);
 	stream->dir_fd = fd_close(stream->dir_fd);
 	ledger_forget(stream->registry->ledger, ID_STREAM, stream->id);

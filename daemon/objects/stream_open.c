@@ -25,6 +25,7 @@
 #include "daemon/base/cleanup.h"
 #include "daemon/base/log.h"
 #include "daemon/core/path_rule.h"
+#include "daemon/core/path_template.h"
 #include "daemon/io/fd_kind.h"
 #include "daemon/io/file.h"
 #include "daemon/io/publish.h"
@@ -171,30 +172,27 @@ static char *directory_of(const char *absolute_path)
 	return strndup(absolute_path, path_directory_length(absolute_path));
 }
 
-static void add_row(struct stream *stream)
+int stream_temporary_add_row(struct stream *stream, void (*done)(struct catalogue_request *request))
 {
-	struct stream_opening *opening = stream->opening;
 	cleanup_free char *directory = directory_of(stream->absolute_path);
 	struct catalogue_temporary row = {
 		.instance = stream->registry->instance,
 		.stream_id = stream->id_text,
 		.store = stream->store ? stream->store : "",
 		.directory = directory && directory[0] ? directory : "/",
-		.temporary_name = opening->temporary_name,
+		.temporary_name = stream->temporary_name,
 		.final_name = stream->base_name,
 		.on_disconnect = stream_disconnect_name(stream->options.on_disconnect),
 		.open_mode = stream_open_name(stream->options.open),
 		.owner = stream->user->uid,
 	};
-	int r = directory ? 0 : -ENOMEM;
 
-	stream->catalogue_request.done = row_added;
+	if (!directory)
+		return -ENOMEM;
+	stream->catalogue_request.done = done;
 	stream->catalogue_request.owner = stream;
-	if (r == 0)
-		r = catalogue_add_temporary(stream->registry->catalogue, &row,
-					    &stream->catalogue_request);
-	if (r < 0)
-		fail_open(stream, "catalogue", r);
+	return catalogue_add_temporary(stream->registry->catalogue, &row,
+				       &stream->catalogue_request);
 }
 
 static uint64_t ring_sink_bytes(uint64_t ring_bytes)
@@ -235,6 +233,8 @@ static int set_up_means(struct stream *stream)
 		r = stream_outlet_init(stream, take_fd(&opening->destination_fd));
 	else
 		r = stream_transfers_init(stream);
+	if (r == 0)
+		r = stream_transform_init(stream);
 	if (r == 0 && opening->ring_bytes > 0) {
 		stream->ring.phase = stream->base_offset & PHASE_MASK;
 		r = stream_ring_adopt(stream, opening->ring_fd, &opening->ring);
@@ -272,12 +272,47 @@ static int adopt(struct stream *stream)
 	return set_up_means(stream);
 }
 
+/* The destination has its name. */
+static void take_destination(struct stream *stream)
+{
+	struct refusal refusal;
+	int r = adopt(stream);
+
+	if (r < 0) {
+		fail_open(stream, stream->opening->operation, r);
+		return;
+	}
+	r = keep_in_ledger(stream);
+	if (r != 0) {
+		(void)refuse_limit(&refusal, "storedDescriptorsTotal",
+				   ledger_limit(stream->registry->ledger));
+		refuse_open(stream, REFUSED, &refusal);
+		return;
+	}
+	if (!stream->temporary_name) {
+		opened(stream);
+		return;
+	}
+	r = stream_temporary_add_row(stream, row_added);
+	if (r < 0)
+		fail_open(stream, "catalogue", r);
+}
+
+static void segment_named(struct stream_opening *opening, int result)
+{
+	struct stream *stream = opening->stream;
+
+	if (result < 0)
+		fail_open(stream, "catalogue", result);
+	else
+		take_destination(stream);
+}
+
 static void destination_found(struct errand *errand, int result)
 {
 	struct stream *stream = container_of(errand, struct stream_opening, errand)->stream;
 	struct stream_opening *opening = stream->opening;
 	struct refusal refusal;
-	int r;
 
 	if (result == ROOT_E_REFUSED) {
 		refuse_by_rule(stream);
@@ -293,22 +328,10 @@ static void destination_found(struct errand *errand, int result)
 		fail_open(stream, opening->operation, result);
 		return;
 	}
-	r = adopt(stream);
-	if (r < 0) {
-		fail_open(stream, opening->operation, r);
-		return;
-	}
-	r = keep_in_ledger(stream);
-	if (r != 0) {
-		(void)refuse_limit(&refusal, "storedDescriptorsTotal",
-				   ledger_limit(stream->registry->ledger));
-		refuse_open(stream, REFUSED, &refusal);
-		return;
-	}
-	if (stream->temporary_name)
-		add_row(stream);
+	if (stream->rotate)
+		stream_rotate_name(opening, segment_named);
 	else
-		opened(stream);
+		take_destination(stream);
 }
 
 /* ---- what can be refused at a glance ---- */
@@ -349,6 +372,16 @@ static int classify(struct holder *holder, const struct stream_request *request,
 	return 0;
 }
 
+/* Segments need names of their own. */
+static int check_template(const char *path, struct refusal *refusal)
+{
+	const char *reason;
+
+	if (!strpbrk(path, "{%"))
+		return refuse_text(refusal, REFUSAL_PARAMETER, "path");
+	return path_template_check(path, &reason) ? 0 : refuse_path(refusal, path, reason);
+}
+
 static int check_request(struct holder *holder, const struct stream_request *request,
 			 struct stream_options *options, enum stream_target target,
 			 const struct store **ret_store, struct refusal *refusal)
@@ -364,13 +397,15 @@ static int check_request(struct holder *holder, const struct stream_request *req
 		if (r != 0)
 			return r;
 	}
+	*ret_store = store;
 	if (target == STREAM_TARGET_PATH && !path_check(request->path, &text))
 		return refuse_path(refusal, request->path, text);
-	*ret_store = store;
+	if (stream_options_rotate(options))
+		return check_template(request->path, refusal);
 	return 0;
 }
 
-static struct stream_opening *opening_new(struct stream *stream, const struct store *store)
+struct stream_opening *stream_opening_new(struct stream *stream, const struct store *store)
 {
 	struct stream_opening *opening = calloc(1, sizeof(*opening));
 	const struct stream_options *options = &stream->options;
@@ -395,7 +430,9 @@ static struct stream_opening *opening_new(struct stream *stream, const struct st
 	opening->mode = (mode_t)options->mode;
 	opening->start = (uint64_t)options->start;
 	opening->size_hint = (uint64_t)options->size_hint;
+	opening->side_file = options->side_file;
 	opening->ring_bytes = (uint64_t)options->ring_bytes;
+	opening->rotates = stream_options_rotate(options);
 	return opening;
 }
 
@@ -459,8 +496,10 @@ int stream_open(struct holder *holder, struct stream_request *request, stream_op
 	stream->target = target;
 	r = charge(stream, refusal);
 	if (r == 0) {
-		stream->opening = opening_new(stream, store);
+		stream->opening = stream_opening_new(stream, store);
 		r = stream->opening ? name_things(stream, request, store) : -ENOMEM;
+		if (r == 0)
+			r = stream_rotate_init(stream, store, request->directory_fd);
 	}
 	if (r != 0) {
 		stream_free(stream);

@@ -48,6 +48,16 @@ void stream_outlet_fini(struct stream *stream)
 	stream->outlet = outlet_close(stream->outlet);
 }
 
+static void not_taken(struct stream *stream, ssize_t result)
+{
+	if (result == -EAGAIN) {
+		stream->outlet_full = true;
+		(void)event_add(stream->outlet_event, NULL);
+	} else {
+		stream_fail(stream, "write", (int)result, (int64_t)stream->written);
+	}
+}
+
 /* Writes the next piece of the batch. False: the outlet is full, or has failed. */
 static bool write_piece(struct stream *stream, struct stream_batch *batch, uint64_t most)
 {
@@ -74,59 +84,97 @@ static bool write_piece(struct stream *stream, struct stream_batch *batch, uint6
 		pace_spend(&stream->pace, planned);
 		return true;
 	}
-	if (taken == -EAGAIN) {
-		stream->outlet_full = true;
-		(void)event_add(stream->outlet_event, NULL);
-	} else {
-		stream_fail(stream, "write", (int)taken, (int64_t)stream->written);
-	}
+	not_taken(stream, taken);
 	return false;
+}
+
+/* How much may be written now, at most; 0: later. */
+static uint64_t bytes_allowed(struct stream *stream, uint64_t budget)
+{
+	uint64_t next_ns = pace_next_ns(&stream->pace, stream_now_ns());
+
+	if (stream->stopping || stream->outlet_full || stream->state == STREAM_STATE_PAUSED)
+		return 0;
+	if (next_ns > 0) {
+		stream_set_due(stream, STREAM_DUE_PACE, next_ns);
+		return 0;
+	}
+	return pace_step_bytes(&stream->pace, budget);
 }
 
 static bool move_batch(struct stream *stream, struct stream_batch *batch, uint64_t *io_budget)
 {
-	while (batch->planned_bytes < batch->bytes && !stream->stopping && *io_budget > 0) {
-		uint64_t next_ns = pace_next_ns(&stream->pace, stream_now_ns());
-		uint64_t most = pace_step_bytes(&stream->pace, *io_budget);
+	while (batch->planned_bytes < batch->bytes) {
+		uint64_t most = bytes_allowed(stream, *io_budget);
 		uint64_t before = batch->planned_bytes;
 
-		if (next_ns > 0) {
-			stream_set_due(stream, STREAM_DUE_PACE, next_ns);
-			return false;
-		}
-		if (!write_piece(stream, batch, most))
+		if (most == 0 || !write_piece(stream, batch, most))
 			return false;
 		*io_budget -= batch->planned_bytes - before;
 	}
-	return batch->planned_bytes == batch->bytes;
+	return !stream->stopping && !stream->outlet_full && stream->state != STREAM_STATE_PAUSED;
+}
+
+/* Writes what the steps have made. True: something moved. */
+static bool move_made(struct stream *stream, uint64_t *io_budget)
+{
+	bool moved = stream_transform_move(stream);
+	struct iovec piece;
+	uint64_t most;
+
+	while ((most = bytes_allowed(stream, *io_budget)) > 0 &&
+	       stream_transform_peek(stream, most, &piece)) {
+		ssize_t taken = outlet_write(stream->outlet, &piece, 1);
+
+		if (taken <= 0) {
+			not_taken(stream, taken);
+			break;
+		}
+		stream_transform_took(stream, (uint64_t)taken);
+		stream->registry->counters.bytes_written += (uint64_t)taken;
+		pace_spend(&stream->pace, (uint64_t)taken);
+		*io_budget -= (uint64_t)taken;
+		moved = true;
+	}
+	return moved;
+}
+
+static bool is_made(const struct stream *stream, const struct stream_batch *batch)
+{
+	return batch->planned_bytes == batch->bytes && batch->in_flight == 0 &&
+	       stream->written >= batch->position + batch->bytes;
+}
+
+static void end_batch(struct stream *stream, struct stream_batch *batch)
+{
+	stream->batches_first = (stream->batches_first + 1) % STREAM_SINKS;
+	stream->batches_count--;
+	if (stream->stopping)
+		flow_fail(&stream->flow, batch->sink,
+			  stream->fault.error ? -stream->fault.error : -ECANCELED);
+	else
+		flow_complete(&stream->flow, batch->sink);
 }
 
 bool stream_outlet_move(struct stream *stream)
 {
 	uint64_t budget = TURN_BYTES;
-	bool moved = false;
+	bool moved = stream->transform && move_made(stream, &budget);
 
 	while (stream->batches_count > 0) {
 		struct stream_batch *batch = &stream->batches[stream->batches_first];
-		bool blocked = stream->outlet_full || stream->state == STREAM_STATE_PAUSED;
+		bool over = stream->stopping ||
+			    (stream->transform ? is_made(stream, batch) :
+						 move_batch(stream, batch, &budget));
 
-		if (!stream->stopping) {
-			if (blocked || !move_batch(stream, batch, &budget)) {
-				/* The rest comes after the others have had their turn. */
-				if (budget == 0)
-					(void)event_add(stream->outlet_event, NULL);
-				if (!stream->stopping)
-					break;
-			}
-		}
-		stream->batches_first = (stream->batches_first + 1) % STREAM_SINKS;
-		stream->batches_count--;
-		if (stream->stopping)
-			flow_fail(&stream->flow, batch->sink,
-				  stream->fault.error ? -stream->fault.error : -ECANCELED);
-		else
-			flow_complete(&stream->flow, batch->sink);
+		/* A worker may still read what it was fed. */
+		if ((!over && !stream->stopping) || (stream->stopping && batch->in_flight > 0))
+			break;
+		end_batch(stream, batch);
 		moved = true;
 	}
+	/* The rest comes after the others have had their turn. */
+	if (budget == 0 && !stream->outlet_full)
+		(void)event_add(stream->outlet_event, NULL);
 	return moved;
 }

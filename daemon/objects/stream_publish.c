@@ -5,14 +5,18 @@
  *
  * What the flow calls FINAL puts the bytes in their place:
  *
- *	cut to length, data sync, rename or link, directory sync (before finish if the ack
- *	level is published, or PATH.partial is what is published), the lock of a file in place
- *	(who hears of finish may open it again)
+ *	what the steps still have to say, cut to length, data sync, rename or link, the side
+ *	file, directory sync (before finish if the ack level is published, or PATH.partial is
+ *	what is published), the record of its digest, the lock of a file in place (who hears of
+ *	finish may open it again)
  *
  * What it calls RELEASE comes after finish, or after a failure:
  *
  *	directory sync (the other levels), or removal of the temporary; the catalogue's row;
  *	close
+ *
+ * A segment of a rotating stream goes through all of both, up to its close, before the next one
+ * is begun; its directory is synced at once.
  *
  * A stage that does not apply is passed over, so each list reads as a whole. An error of FINAL
  * ends it, or is waited for where onError says so; RELEASE goes on in any case, it can only
@@ -33,6 +37,7 @@
 #include "daemon/core/path_rule.h"
 #include "daemon/io/file.h"
 #include "daemon/io/publish.h"
+#include "daemon/io/side_file.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
 
@@ -41,10 +46,13 @@
 enum stage {
 	STAGE_NONE,
 
+	STAGE_FLUSH,
 	STAGE_CUT,
 	STAGE_SYNC,
 	STAGE_NAME,
+	STAGE_SIDE_FILE,
 	STAGE_SYNC_NAME,
+	STAGE_RECORD,
 	STAGE_HAND_BACK,
 	STAGE_FINAL_DONE,
 
@@ -80,12 +88,31 @@ void stream_publish_sync_over(struct stream *stream)
 static int run_rename(struct io_request *request)
 {
 	struct stream *stream = request->owner;
+	int r = 0;
 
+	/* Nobody may find the digest of the file that was there before beside the new one. */
+	if (stream->options.side_file && stream->ending == STREAM_ENDING_FINISH)
+		r = stream->options.open == STREAM_OPEN_EXCLUSIVE ?
+			    side_file_check_free(stream->dir_fd, stream->base_name) :
+			    side_file_remove(stream->dir_fd, stream->base_name);
+	if (r < 0 || !stream->temporary_name)
+		return r;
 	/* An exclusive stream never takes a name that is there; a salvage replaces an older one. */
 	if (stream->options.open == STREAM_OPEN_EXCLUSIVE && stream->ending == STREAM_ENDING_FINISH)
 		return publish_rename_noreplace(stream->dir_fd, stream->temporary_name,
 						stream->base_name);
 	return publish_rename(stream->dir_fd, stream->temporary_name, stream->base_name);
+}
+
+static int run_side_file(struct io_request *request)
+{
+	struct stream *stream = request->owner;
+	const char *hex = strchr(stream->digest, ':');
+
+	/* There was no memory for the text. */
+	if (!hex)
+		return -ENOMEM;
+	return side_file_make(stream->dir_fd, stream->base_name, stream->file_fd, hex + 1);
 }
 
 static int run_remove(struct io_request *request)
@@ -101,9 +128,9 @@ static int run_hand_back(struct io_request *request)
 
 	/* Whoever passed the descriptor goes on where the stream ended. */
 	if (stream->target == STREAM_TARGET_FILE)
-		(void)lseek(stream->file_fd, (off_t)(stream->base_offset + stream->written),
-			    SEEK_SET);
-	file_unlock(stream->file_fd);
+		(void)lseek(stream->lock_fd >= 0 ? stream->lock_fd : stream->file_fd,
+			    (off_t)(stream->base_offset + stream_stored_end(stream)), SEEK_SET);
+	file_unlock(stream->lock_fd >= 0 ? stream->lock_fd : stream->file_fd);
 	return 0;
 }
 
@@ -115,6 +142,7 @@ static int run_close(struct io_request *request)
 	if (stream->file_fd >= 0 && !flow_is_finished(&stream->flow))
 		(void)run_hand_back(request);
 	stream->file_fd = fd_close(stream->file_fd);
+	stream->lock_fd = fd_close(stream->lock_fd);
 	stream->direct_fd = fd_close(stream->direct_fd);
 	stream->dir_fd = fd_close(stream->dir_fd);
 	return 0;
@@ -125,12 +153,16 @@ static int run_close(struct io_request *request)
 static const char *stage_operation(int stage)
 {
 	switch (stage) {
+	case STAGE_FLUSH:
+		return "write";
 	case STAGE_CUT:
 		return "truncate";
 	case STAGE_SYNC:
 		return "syncData";
 	case STAGE_NAME:
 		return "rename";
+	case STAGE_SIDE_FILE:
+		return "sideFile";
 	case STAGE_SYNC_NAME:
 	case STAGE_SYNC_NAME_LATE:
 		return "syncDirectory";
@@ -144,7 +176,8 @@ static const char *stage_operation(int stage)
 /* Whether the file is, or will be, under its final name. */
 static bool keeps_file(const struct stream *stream)
 {
-	return flow_is_finished(&stream->flow) || !stream->temporary_name;
+	return flow_is_finished(&stream->flow) || !stream->temporary_name ||
+	       stream_rotate_is_placing(stream);
 }
 
 static bool has_new_name(const struct stream *stream)
@@ -155,24 +188,31 @@ static bool has_new_name(const struct stream *stream)
 static bool stage_applies(const struct stream *stream, int stage)
 {
 	bool early = stream->options.ack == STREAM_ACK_PUBLISHED ||
-		     stream->ending == STREAM_ENDING_SALVAGE;
+		     stream->ending == STREAM_ENDING_SALVAGE || stream_rotate_is_placing(stream);
+	bool side_file = stream->options.side_file && stream->ending == STREAM_ENDING_FINISH;
 
 	switch (stage) {
+	case STAGE_FLUSH:
+		return stream->transform != NULL;
 	case STAGE_CUT:
 		return stream_reserve_is_left(stream);
 	case STAGE_SYNC:
 		return stream->file_fd >= 0 &&
 		       (stream->synced < stream->written || stream->written == 0 || stream->cut);
 	case STAGE_NAME:
-		return stream->temporary_name != NULL;
+		return stream->temporary_name != NULL || side_file;
+	case STAGE_SIDE_FILE:
+		return side_file;
 	case STAGE_SYNC_NAME:
 		return has_new_name(stream) && early;
+	case STAGE_RECORD:
+		return stream_record_is_wanted(stream);
 	case STAGE_HAND_BACK:
 		return stream->file_fd >= 0 && !stream->temporary_name;
 	case STAGE_SYNC_NAME_LATE:
 		return has_new_name(stream) && keeps_file(stream) && !stream->published;
 	case STAGE_REMOVE:
-		return stream->temporary_name && !keeps_file(stream);
+		return stream->temporary_name && stream->dir_fd >= 0 && !keeps_file(stream);
 	case STAGE_FORGET:
 		return stream->catalogue_row != 0 && stream->remove_failures == 0;
 	case STAGE_CLOSE:
@@ -187,7 +227,10 @@ static void end_final(struct stream *stream, int error)
 	stream->final_retry = STREAM_RETRY_NONE;
 	stream->stopping = true;
 	stream->publish_stage = STAGE_NONE;
-	flow_final_done(&stream->flow, error);
+	if (stream_rotate_is_placing(stream))
+		stream_rotate_failed(stream, error);
+	else
+		flow_final_done(&stream->flow, error);
 	stream_schedule(stream);
 }
 
@@ -248,6 +291,15 @@ bool stream_publish_give_up(struct stream *stream)
 	return true;
 }
 
+/* What was written is not in the format that a step undoes: trying again is no use. */
+static void end_broken(struct stream *stream, int error)
+{
+	const char *operation = stream_transform_failed_name(stream);
+
+	stream_note_fault(stream, operation ? operation : "digest", error, -1);
+	end_final(stream, error);
+}
+
 static void stage_failed(struct stream *stream, int error)
 {
 	const char *operation = stage_operation(stream->publish_stage);
@@ -281,6 +333,11 @@ static void stage_done(struct stream *stream, int64_t result)
 		(void)stream_recover(stream);
 	}
 	switch (stream->publish_stage) {
+	case STAGE_FLUSH:
+		stream_transform_finished(stream);
+		if (stream->options.checksum != STREAM_CHECKSUM_NONE)
+			stream_transform_digest(stream, stream->digest);
+		break;
 	case STAGE_CUT:
 		stream->cut = true;
 		break;
@@ -303,10 +360,38 @@ static void stage_done(struct stream *stream, int64_t result)
 
 static void submit(struct stream *stream, enum io_operation operation, int fd, uint64_t length)
 {
-	stream->step.request.operation = operation;
-	stream->step.request.fd = fd;
-	stream->step.request.length = length;
-	stream_step_submit(stream, stage_done);
+	stream->task.request.operation = operation;
+	stream->task.request.fd = fd;
+	stream->task.request.length = length;
+	stream_task_submit(stream, stage_done);
+}
+
+/* Of most streams nothing is left; an empty one is stored as the steps have it. */
+static void flush(struct stream *stream)
+{
+	struct io_request *request = &stream->task.request;
+	int r = 0;
+
+	/* Made once; to write it may take more than one try. */
+	if (stream->last_piece.iov_len == 0)
+		r = stream_transform_finish(stream, &stream->last_piece);
+	if (r < 0) {
+		end_broken(stream, r);
+		return;
+	}
+	if (stream->last_piece.iov_len == 0) {
+		stage_done(stream, 0);
+		return;
+	}
+	request->iov = &stream->last_piece;
+	request->iov_count = 1;
+	request->offset = stream->base_offset;
+	submit(stream, IO_WRITE, stream->file_fd, 0);
+}
+
+static void record_made(struct stream *stream)
+{
+	stage_done(stream, 0);
 }
 
 static void row_gone(struct catalogue_request *request)
@@ -328,6 +413,11 @@ static void submit_forget(struct stream *stream)
 
 static void all_in_place(struct stream *stream)
 {
+	if (stream_rotate_is_placing(stream)) {
+		stream_rotate_placed(stream);
+		stage_done(stream, 0);
+		return;
+	}
 	/* In place and not new: there was no name to make durable. */
 	if (!has_new_name(stream))
 		stream->published = true;
@@ -346,8 +436,12 @@ static void run_stage(struct stream *stream)
 	switch ((enum stage)stream->publish_stage) {
 	case STAGE_NONE:
 		break;
+	case STAGE_FLUSH:
+		flush(stream);
+		break;
 	case STAGE_CUT:
-		submit(stream, IO_TRUNCATE, stream->file_fd, stream->written);
+		submit(stream, IO_TRUNCATE, stream->file_fd,
+		       stream->base_offset + stream_stored_end(stream));
 		break;
 	case STAGE_SYNC:
 		if (stream->rewrite)
@@ -356,29 +450,41 @@ static void run_stage(struct stream *stream)
 			submit(stream, IO_SYNC_DATA, stream->file_fd, 0);
 		break;
 	case STAGE_NAME:
-		stream_step_run(stream, "rename", run_rename, stage_done);
+		stream_task_run(stream, "rename", run_rename, stage_done);
+		break;
+	case STAGE_SIDE_FILE:
+		stream_task_run(stream, "sideFile", run_side_file, stage_done);
 		break;
 	case STAGE_SYNC_NAME:
 	case STAGE_SYNC_NAME_LATE:
 		submit(stream, IO_SYNC_DIRECTORY, stream->dir_fd, 0);
 		break;
+	case STAGE_RECORD:
+		stream_record_begin(stream, record_made);
+		break;
 	case STAGE_HAND_BACK:
-		stream_step_run(stream, "unlock", run_hand_back, stage_done);
+		stream_task_run(stream, "unlock", run_hand_back, stage_done);
 		break;
 	case STAGE_FINAL_DONE:
 		all_in_place(stream);
 		break;
 	case STAGE_REMOVE:
-		stream_step_run(stream, "unlink", run_remove, stage_done);
+		stream_task_run(stream, "unlink", run_remove, stage_done);
 		break;
 	case STAGE_FORGET:
 		submit_forget(stream);
 		break;
 	case STAGE_CLOSE:
-		stream_step_run(stream, "close", run_close, stage_done);
+		stream_task_run(stream, "close", run_close, stage_done);
 		break;
 	case STAGE_RELEASED:
 		stream->publish_stage = STAGE_NONE;
+		if (stream_rotate_is_placing(stream)) {
+			stream_rotate_over(stream);
+			break;
+		}
+		if (flow_is_finished(&stream->flow))
+			stream_rotate_sweep(stream);
 		flow_released(&stream->flow, 0);
 		stream_schedule(stream);
 		break;
@@ -415,7 +521,14 @@ void stream_publish_begin(struct stream *stream)
 {
 	int r = 0;
 
-	stream->publish_stage = STAGE_CUT;
+	if (stream_rotate_holds_final(stream))
+		return;
+	if (stream_rotate_is_between(stream)) {
+		stream->publish_stage = STAGE_FINAL_DONE;
+		run_stage(stream);
+		return;
+	}
+	stream->publish_stage = STAGE_FLUSH;
 	if (stream->ending == STREAM_ENDING_SALVAGE)
 		r = name_partial(stream);
 	if (r < 0)
@@ -424,8 +537,16 @@ void stream_publish_begin(struct stream *stream)
 		run_stage(stream);
 }
 
+void stream_publish_segment(struct stream *stream)
+{
+	stream->publish_stage = STAGE_FLUSH;
+	run_stage(stream);
+}
+
 void stream_release_begin(struct stream *stream)
 {
+	if (stream_rotate_holds_release(stream))
+		return;
 	stream->publish_stage = STAGE_SYNC_NAME_LATE;
 	run_stage(stream);
 }

@@ -159,6 +159,7 @@ struct stream_entry *stream_entry_new(struct stream *stream)
 		if (!entry)
 			return NULL;
 	}
+	list_init(&entry->cut_link);
 	list_append(&stream->used_entries, &entry->link);
 	stream->entries++;
 	return entry;
@@ -177,6 +178,7 @@ void stream_entry_release(struct stream *stream, struct stream_entry *entry)
 	entry->buffer = NULL;
 	entry->block = NULL;
 	stream->entries--;
+	list_remove(&entry->cut_link);
 	list_remove(&entry->link);
 	list_append(&stream->free_entries, &entry->link);
 }
@@ -296,10 +298,13 @@ static void run_timers(struct stream *stream)
 		stream_lift_corks(stream);
 	if (take_due(stream, STREAM_DUE_ATTACH, now_ns))
 		stream_shutdown(stream, true);
+	if (take_due(stream, STREAM_DUE_ROTATE, now_ns))
+		stream_rotate_due(stream);
 	if (take_due(stream, STREAM_DUE_RETRY, now_ns))
 		stream_retry(stream, now_ns);
-	/* SYNC and PACE only have to wake the pump; who set them looks at the clock again. */
+	/* SYNC, FRAME and PACE only have to wake the pump; who set them looks at the clock again. */
 	(void)take_due(stream, STREAM_DUE_SYNC, now_ns);
+	(void)take_due(stream, STREAM_DUE_FRAME, now_ns);
 	(void)take_due(stream, STREAM_DUE_PACE, now_ns);
 }
 
@@ -333,18 +338,18 @@ void stream_schedule(struct stream *stream)
 
 /* ---- the pump ---- */
 
-static bool finish_step(struct stream *stream)
+static bool finish_task(struct stream *stream)
 {
-	if (!stream->step.over)
+	if (!stream->task.over)
 		return false;
-	stream->step.over = false;
-	stream->step.then(stream, stream->step.request.result);
+	stream->task.over = false;
+	stream->task.then(stream, stream->task.request.result);
 	return true;
 }
 
 static bool turn(struct stream *stream)
 {
-	bool moved = finish_step(stream);
+	bool moved = finish_task(stream);
 
 	if (stream->state == STREAM_STATE_OPENING || stream->ended)
 		return moved && !stream->ended;
@@ -399,66 +404,66 @@ void stream_pump(struct stream *stream)
 		stream_retire(stream);
 }
 
-/* ---- steps ---- */
+/* ---- tasks ---- */
 
-static void step_done(struct io_request *request)
+static void task_done(struct io_request *request)
 {
 	struct stream *stream = request->owner;
 
-	stream->step.over = true;
+	stream->task.over = true;
 	stream_pump(stream);
 }
 
-static void step_try(struct stream *stream)
+static void task_try(struct stream *stream)
 {
-	struct stream_step *step = &stream->step;
+	struct stream_task *task = &stream->task;
 
-	switch (engine_submit(stream->registry->engine, &step->request)) {
+	switch (engine_submit(stream->registry->engine, &task->request)) {
 	case ENGINE_QUEUED:
 		break;
 	case ENGINE_DONE:
-		step->over = true;
+		task->over = true;
 		stream_schedule(stream);
 		break;
 	case ENGINE_BUSY:
-		step->waiter.device = step->request.device;
-		step->waiter.group = stream->user->uid;
-		engine_on_room(stream->registry->engine, &step->waiter);
+		task->waiter.device = task->request.device;
+		task->waiter.group = stream->user->uid;
+		engine_on_room(stream->registry->engine, &task->waiter);
 		break;
 	}
 }
 
-static void step_room(struct engine_waiter *waiter)
+static void task_room(struct engine_waiter *waiter)
 {
-	step_try(waiter->owner);
+	task_try(waiter->owner);
 }
 
-void stream_step_init(struct stream *stream)
+void stream_task_init(struct stream *stream)
 {
-	engine_waiter_init(&stream->step.waiter);
-	stream->step.waiter.room = step_room;
-	stream->step.waiter.owner = stream;
+	engine_waiter_init(&stream->task.waiter);
+	stream->task.waiter.room = task_room;
+	stream->task.waiter.owner = stream;
 }
 
-void stream_step_submit(struct stream *stream, void (*then)(struct stream *, int64_t))
+void stream_task_submit(struct stream *stream, void (*then)(struct stream *, int64_t))
 {
-	struct io_request *request = &stream->step.request;
+	struct io_request *request = &stream->task.request;
 
-	stream->step.then = then;
+	stream->task.then = then;
 	request->path = stream->absolute_path;
 	request->device = stream->device;
-	request->done = step_done;
+	request->done = task_done;
 	request->owner = stream;
-	step_try(stream);
+	task_try(stream);
 }
 
-void stream_step_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
+void stream_task_run(struct stream *stream, const char *name, int (*run)(struct io_request *),
 		     void (*then)(struct stream *, int64_t))
 {
-	struct io_request *request = &stream->step.request;
+	struct io_request *request = &stream->task.request;
 
 	request->operation = IO_RUN;
 	request->name = name;
 	request->run = run;
-	stream_step_submit(stream, then);
+	stream_task_submit(stream, then);
 }

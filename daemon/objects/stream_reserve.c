@@ -4,8 +4,7 @@
  * Room on the disk ahead of the writer. A direct write that makes a file longer has the file
  * to itself, so one would wait for the other; so the size of a temporary file is set ahead as
  * well, in steps that grow with what was written. Nobody else sees the file before it is cut
- * to its length; its offsets are positions in the stream. Files written in place are never
- * longer than what is in them.
+ * to its length. Files written in place are never longer than what is in them.
  *
  * The size is ahead only while whole pages are written directly. Before anything else is
  * written, and before the last sync, the file is cut to the end of the whole pages that were
@@ -90,9 +89,10 @@ static uint64_t step_bytes(uint64_t planned)
 void stream_reserve_ahead(struct stream *stream)
 {
 	struct stream_reserve *reserve = &stream->reserve;
-	uint64_t planned = stream_planned_position(stream);
-	uint64_t known = flow_is_ended(&stream->flow) ? stream->accepted :
-							(uint64_t)stream->options.size_hint;
+	uint64_t planned = stream->base_offset + stream_stored_planned(stream);
+	uint64_t known = flow_is_ended(&stream->flow) && !stream->transform ?
+				 stream->accepted :
+				 (uint64_t)stream->options.size_hint;
 	uint64_t step = step_bytes(planned);
 	uint64_t from = reserve->end > 0 ? reserve->end : planned & ~PAGE_MASK;
 	/* Where the end is known nothing will have to be given back. */
@@ -114,7 +114,8 @@ bool stream_reserve_give_back(struct stream *stream)
 	struct stream_reserve *reserve = &stream->reserve;
 
 	if (!reserve->busy && reserve->end > 0) {
-		reserve->request.length = stream_planned_position(stream) & ~PAGE_MASK;
+		reserve->request.length =
+			(stream->base_offset + stream_stored_planned(stream)) & ~PAGE_MASK;
 		submit(stream, "truncate", run_cut);
 	}
 	return !reserve->busy && reserve->end == 0;
@@ -123,8 +124,9 @@ bool stream_reserve_give_back(struct stream *stream)
 bool stream_reserve_is_left(const struct stream *stream)
 {
 	const struct stream_reserve *reserve = &stream->reserve;
+	uint64_t end = stream->base_offset + stream_stored_end(stream);
 
-	return reserve->end > stream->written ||
+	return reserve->end > end || stream_stored_most(stream) > stream_stored_end(stream) ||
 	       (!reserve->given_back && stream->temporary_name &&
-		(uint64_t)stream->options.size_hint > stream->written);
+		(uint64_t)stream->options.size_hint > end);
 }

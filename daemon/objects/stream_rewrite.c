@@ -14,6 +14,10 @@
  *	truncate	a file that had been cut to its length
  *	sync		through the fresh descriptor
  *
+ * A stream with steps or a digest does not hold what it stored, but what that was made of: it
+ * only reopens here, goes back to where the last sync was, and then writes as before. Whether
+ * that helped is known when a sync has succeeded.
+ *
  * tmpfs and some others have no O_DIRECT. There the pages are written through the page cache,
  * by which they are dirty again and the sync has something to do: the best there is.
  *
@@ -113,6 +117,13 @@ static void copy_entry(const struct stream_rewrite *rewrite, const struct stream
 
 static void copy_held(const struct stream_rewrite *rewrite, uint64_t bytes)
 {
+	const struct iovec *last = &rewrite->stream->last_piece;
+
+	/* What an empty stream is stored as: all there is, and no batch has it. */
+	if (last->iov_len > 0) {
+		memcpy(rewrite->bounce, (unsigned char *)last->iov_base + rewrite->position, bytes);
+		return;
+	}
 	for (uint32_t i = 0; i < rewrite->stream->batches_count; i++) {
 		const struct stream_batch *batch = batch_at(rewrite->stream, i);
 
@@ -222,7 +233,7 @@ static void prepare(struct stream_rewrite *rewrite)
 	case REWRITE_CUT:
 		request->operation = IO_TRUNCATE;
 		request->fd = plain_fd(rewrite);
-		request->length = rewrite->end;
+		request->length = rewrite->stream->base_offset + stream_stored_end(rewrite->stream);
 		break;
 	case REWRITE_SYNC:
 		request->operation = IO_SYNC_DATA;
@@ -235,13 +246,38 @@ static void prepare(struct stream_rewrite *rewrite)
 	}
 }
 
+static bool is_rewind(const struct stream_rewrite *rewrite);
+
 static bool stage_applies(const struct stream_rewrite *rewrite)
 {
+	if (is_rewind(rewrite))
+		return rewrite->stage == REWRITE_CLOSE;
 	if (rewrite->stage == REWRITE_WRITE)
 		return rewrite->position < rewrite->end;
 	if (rewrite->stage == REWRITE_CUT)
 		return rewrite->stream->cut;
 	return true;
+}
+
+/* The fresh descriptors take the place of those we had; the first of all holds the lock. */
+static void adopt_fresh(struct stream_rewrite *rewrite)
+{
+	struct stream *stream = rewrite->stream;
+	int old_fd = stream->file_fd;
+
+	if (rewrite->plain_fd < 0)
+		return;
+	stream->file_fd = rewrite->plain_fd;
+	rewrite->plain_fd = -1;
+	if (stream->lock_fd < 0)
+		stream->lock_fd = old_fd;
+	else
+		rewrite->plain_fd = old_fd;
+	old_fd = stream->direct_fd;
+	if (rewrite->direct && stream->direct_fd >= 0) {
+		stream->direct_fd = rewrite->direct_fd;
+		rewrite->direct_fd = old_fd;
+	}
 }
 
 /* Takes the result of one request; moves on to the next stage. */
@@ -260,6 +296,8 @@ static void step(struct stream_rewrite *rewrite)
 		rewrite->direct = false;
 		return;
 	}
+	if (rewrite->stage == REWRITE_REOPEN && result == 0 && is_rewind(rewrite))
+		adopt_fresh(rewrite);
 	if (result < 0 || rewrite->stream->stopping) {
 		rewrite->result = result < 0 ? (int)result : -ECANCELED;
 		rewrite->stage = REWRITE_CLOSE;
@@ -359,7 +397,7 @@ static void start(struct stream_rewrite *rewrite)
 	rewrite->result = 0;
 	rewrite->direct = false;
 	rewrite->position = stream->synced;
-	rewrite->end = planned_end(stream);
+	rewrite->end = planned_end(stream) + stream->last_piece.iov_len;
 	rewrite->stage = REWRITE_REOPEN;
 	rewrite->bounce = aligned_alloc(BLOCK_BYTES, BOUNCE_BYTES);
 	if (!rewrite->bounce) {
@@ -417,17 +455,56 @@ static void held_over(struct stream *stream, int result)
 	stream_publish_sync_over(stream);
 }
 
+/* ---- where what was stored is not held ---- */
+
+static void rewound(struct stream *stream, int result)
+{
+	struct stream_rewrite *rewrite = stream->rewrite;
+	int64_t offset = (int64_t)(stream->base_offset + stream_stored_end(stream));
+
+	stream->sync_busy = false;
+	rewrite->retry = STREAM_RETRY_WAITS;
+	if (!stream->stopping && result == 0) {
+		stream_transfers_forget(stream);
+		result = stream_transform_rewind(stream);
+	}
+	if (!stream->stopping && result == 0) {
+		stream->rewound = true;
+		stream_rewrite_fini(stream);
+	} else if (stream_may_pause(stream, result)) {
+		stream_pause_for_error(stream, "syncData", rewrite->sync_error, offset);
+	} else if (!stream->stopping) {
+		stream_fail(stream, "syncData", rewrite->sync_error, offset);
+	}
+	stream_publish_sync_over(stream);
+}
+
+static bool is_rewind(const struct stream_rewrite *rewrite)
+{
+	return rewrite->over == rewound;
+}
+
+static bool can_begin(const struct stream *stream)
+{
+	return held_from(stream) <= stream->synced &&
+	       (!stream->transform || stream_transform_can_rewind(stream));
+}
+
 void stream_rewrite_begin(struct stream *stream, int sync_error)
 {
-	if (held_from(stream) <= stream->synced)
+	int64_t offset = (int64_t)(stream->base_offset + stream_stored_end(stream));
+	bool again = stream->rewound;
+
+	if (can_begin(stream) && (!again || stream_may_pause(stream, sync_error)))
 		stream->rewrite = rewrite_new(stream, sync_error);
 	if (!stream->rewrite) {
-		stream_fail(stream, "syncData", sync_error,
-			    (int64_t)(stream->base_offset + stream->synced));
+		stream_fail(stream, "syncData", sync_error, offset);
 		return;
 	}
-	stream->rewrite->over = held_over;
-	stream->rewrite->retry = STREAM_RETRY_WANTED;
+	stream->rewrite->over = stream->transform ? rewound : held_over;
+	stream->rewrite->retry = again ? STREAM_RETRY_WAITS : STREAM_RETRY_WANTED;
+	if (again)
+		stream_pause_for_error(stream, "syncData", sync_error, offset);
 }
 
 bool stream_rewrite_move(struct stream *stream)
@@ -435,7 +512,7 @@ bool stream_rewrite_move(struct stream *stream)
 	struct stream_rewrite *rewrite = stream->rewrite;
 
 	if (!rewrite || rewrite->retry != STREAM_RETRY_WANTED || stream->stopping ||
-	    stream->transfers_busy > 0 || stream->sync_busy)
+	    stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream))
 		return false;
 	stream->sync_busy = true;
 	start(rewrite);

@@ -250,11 +250,12 @@ static uint64_t join_bytes(struct stream *stream, uint64_t bytes)
 /* New bytes join the last write that waits, or become writes of at most one sink call each. */
 static bool take_bytes(struct stream *stream, uint64_t bytes)
 {
+	bool cut = stream_rotate_cuts(stream, bytes);
 	uint64_t joined;
 
 	if (bytes == 0)
 		return true;
-	joined = join_bytes(stream, bytes);
+	joined = cut ? 0 : join_bytes(stream, bytes);
 	stream->accepted += joined;
 	for (bytes -= joined; bytes > 0;) {
 		uint64_t most = write_bytes_max(stream, stream->accepted);
@@ -265,12 +266,16 @@ static bool take_bytes(struct stream *stream, uint64_t bytes)
 		entry->position = stream->accepted;
 		entry->write.bytes = bytes < most ? bytes : most;
 		entry->write.quiet = true;
+		if (cut)
+			stream_rotate_cut(stream, entry);
+		cut = false;
 		bytes -= entry->write.bytes;
 		stream->accepted += entry->write.bytes;
 		(void)flow_write(&stream->flow, &entry->write);
 		stream_perform(stream);
 		(void)flow_judge(&stream->flow);
 	}
+	stream_rotate_accepted(stream);
 	return true;
 }
 
@@ -300,9 +305,14 @@ static uint64_t bytes_worth_taking(const struct stream *stream, const struct rin
 	uint64_t bytes = view->head - stream->accepted;
 	uint64_t odd = offset_in_page(stream, view->head);
 
-	if (stream->transfers_busy == 0 || view->ended != 0 || view->need != stream->ring.need)
+	bool busy = stream->transfers_busy > 0 || stream_transform_is_busy(stream);
+
+	if (!busy || view->ended != 0 || view->need != stream->ring.need)
 		return bytes;
-	return bytes < stream->ring.bytes / STREAM_SINKS ? 0 : bytes - odd;
+	if (bytes < stream->ring.bytes / STREAM_SINKS)
+		return 0;
+	/* A segment ends where the producer's writes do. */
+	return stream->rotate ? bytes : bytes - odd;
 }
 
 static bool look(struct stream *stream, bool lazily)
@@ -367,7 +377,8 @@ bool stream_ring_sleep(struct stream *stream)
 
 	if (!ring->header || ring->closed || stream->stopping || stream->ended)
 		return false;
-	others_wake = stream->transfers_busy > 0 || stream->sync_busy;
+	others_wake =
+		stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream);
 	store(&ring->header->sleeping, others_wake ? 0 : 1);
 	if (others_wake)
 		return false;

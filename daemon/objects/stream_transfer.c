@@ -17,9 +17,11 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "daemon/base/log.h"
 #include "daemon/core/sync_rule.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
+#include "daemon/objects/stream_blocks.h"
 
 #define NS_PER_USEC UINT64_C(1000)
 
@@ -28,10 +30,12 @@ static struct stream_batch *batch_at(struct stream *stream, uint32_t index)
 	return &stream->batches[(stream->batches_first + index) % STREAM_SINKS];
 }
 
-uint64_t stream_planned_position(const struct stream *stream)
+uint64_t stream_stored_planned(const struct stream *stream)
 {
 	uint64_t position = stream->written;
 
+	if (stream->transform)
+		return stream_transform_planned(stream);
 	for (uint32_t i = 0; i < stream->batches_count; i++) {
 		const struct stream_batch *batch =
 			&stream->batches[(stream->batches_first + i) % STREAM_SINKS];
@@ -142,20 +146,37 @@ uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, ui
 
 /* ---- transfers ---- */
 
+static void forget(struct stream_transfer *transfer)
+{
+	if (transfer->block)
+		transfer->block->in_flight--;
+	transfer->block = NULL;
+	transfer->busy = false;
+	transfer->failed = false;
+}
+
+void stream_transfers_forget(struct stream *stream)
+{
+	for (int i = 0; i < STREAM_TRANSFERS; i++)
+		if (stream->transfers[i].failed)
+			forget(&stream->transfers[i]);
+}
+
 static void transfer_over(struct stream_transfer *transfer)
 {
 	struct stream *stream = transfer->stream;
 	int64_t result = transfer->request.result;
 
-	transfer->batch->in_flight--;
+	if (transfer->batch)
+		transfer->batch->in_flight--;
 	stream->transfers_busy--;
 	if (result >= 0) {
-		transfer->busy = false;
+		forget(transfer);
 		stream->registry->counters.bytes_written += transfer->bytes;
 		return;
 	}
 	if (stream->stopping) {
-		transfer->busy = false;
+		forget(transfer);
 		return;
 	}
 	if (stream_direct_refused(transfer)) {
@@ -168,7 +189,7 @@ static void transfer_over(struct stream_transfer *transfer)
 				       (int64_t)transfer->request.offset);
 		return;
 	}
-	transfer->busy = false;
+	forget(transfer);
 	stream_fail(stream, "write", (int)result,
 		    (int64_t)(transfer->request.offset + transfer->request.bytes_done));
 }
@@ -211,7 +232,8 @@ static bool submit_transfer(struct stream *stream, struct stream_transfer *trans
 		return false;
 	}
 	transfer->failed = false;
-	transfer->batch->in_flight++;
+	if (transfer->batch)
+		transfer->batch->in_flight++;
 	stream->transfers_busy++;
 	stream->direct_now = transfer->direct;
 	if (answer == ENGINE_DONE)
@@ -241,11 +263,10 @@ static struct stream_batch *find_unplanned(struct stream *stream)
 	return NULL;
 }
 
-static void plan_transfer(struct stream *stream, struct stream_batch *batch,
-			  struct stream_transfer *transfer)
+static void plan_from_batch(struct stream *stream, struct stream_transfer *transfer,
+			    struct stream_batch *batch, uint64_t most)
 {
 	struct io_request *request = &transfer->request;
-	uint64_t most = pace_step_bytes(&stream->pace, STREAM_TRANSFER_BYTES);
 	uint64_t direct_bytes = stream_direct_bytes(stream, batch, most);
 
 	most = direct_bytes ? direct_bytes : stream_buffered_bytes(stream, batch, most);
@@ -255,6 +276,23 @@ static void plan_transfer(struct stream *stream, struct stream_batch *batch,
 	request->iov_count = STREAM_TRANSFER_IOV;
 	transfer->bytes =
 		stream_batch_plan(stream, batch, most, transfer->iov, &request->iov_count);
+}
+
+static bool has_unplanned(struct stream *stream)
+{
+	return stream->transform ? stream_transform_has_output(stream) :
+				   find_unplanned(stream) != NULL;
+}
+
+static void plan_transfer(struct stream *stream, struct stream_transfer *transfer)
+{
+	struct io_request *request = &transfer->request;
+	uint64_t most = pace_step_bytes(&stream->pace, STREAM_TRANSFER_BYTES);
+
+	if (stream->transform)
+		stream_transform_plan(stream, transfer, most);
+	else
+		plan_from_batch(stream, transfer, find_unplanned(stream), most);
 	transfer->busy = true;
 	transfer->failed = true;
 	request->operation = IO_WRITE;
@@ -266,7 +304,11 @@ static void plan_transfer(struct stream *stream, struct stream_batch *batch,
 
 static bool may_submit(struct stream *stream)
 {
-	return !stream->stopping && stream->state != STREAM_STATE_PAUSED && !stream->rewrite &&
+	/* What a failed sync covered is tried again without a word, so while still paused. */
+	bool paused =
+		stream->state == STREAM_STATE_PAUSED && (!stream->rewound || stream->pause_asked);
+
+	return !stream->stopping && !paused && !stream->rewrite &&
 	       !engine_is_waiting(&stream->room);
 }
 
@@ -283,16 +325,14 @@ static bool submit_all(struct stream *stream)
 		uint64_t next_ns = pace_next_ns(&stream->pace, stream_now_ns());
 
 		if (!transfer) {
-			struct stream_batch *batch = find_unplanned(stream);
-
-			transfer = batch ? find_transfer(stream, false) : NULL;
+			transfer = has_unplanned(stream) ? find_transfer(stream, false) : NULL;
 			if (!transfer)
 				break;
 			if (next_ns > 0) {
 				stream_set_due(stream, STREAM_DUE_PACE, next_ns);
 				break;
 			}
-			plan_transfer(stream, batch, transfer);
+			plan_transfer(stream, transfer);
 			pace_spend(&stream->pace, transfer->bytes);
 		}
 		if (!submit_transfer(stream, transfer))
@@ -316,16 +356,16 @@ void stream_transfer_retry(struct stream *stream)
 /* The disk takes bytes again: nothing has failed at its last try. */
 static bool recover(struct stream *stream)
 {
-	return stream->transfers_busy == 0 && !find_transfer(stream, true) &&
+	return stream->transfers_busy == 0 && !find_transfer(stream, true) && !stream->rewound &&
 	       stream_recover(stream);
 }
 
 /* ---- written, synced, done ---- */
 
-/* Up to where everything is in the file: the first transfer that is not over decides. */
-static uint64_t written_position(struct stream *stream)
+/* Up to where everything is in the file, as stored: the first transfer not over decides. */
+static uint64_t stored_position(struct stream *stream)
 {
-	uint64_t position = stream_planned_position(stream);
+	uint64_t position = stream_stored_planned(stream);
 
 	for (int i = 0; i < STREAM_TRANSFERS; i++) {
 		const struct stream_transfer *transfer = &stream->transfers[i];
@@ -343,7 +383,9 @@ static bool move_written(struct stream *stream)
 	/* A failed transfer leaves a hole that nobody marks: what follows it does not count. */
 	if (stream->stopping)
 		return false;
-	position = written_position(stream);
+	position = stored_position(stream);
+	if (stream->transform)
+		position = stream_transform_written(stream, position);
 	if (position == stream->written)
 		return false;
 	if (stream->oldest_unsynced_ns == 0)
@@ -365,7 +407,8 @@ static bool complete_batches(struct stream *stream)
 	while (stream->batches_count > 0) {
 		struct stream_batch *batch = batch_at(stream, 0);
 		bool done = batch_is_done(stream, batch);
-		bool given_up = stream->stopping && batch->in_flight == 0 && !stream->sync_busy;
+		bool given_up = stream->stopping && batch->in_flight == 0 && !stream->sync_busy &&
+				(!stream->transform || stream->transfers_busy == 0);
 
 		if (!done && !given_up)
 			break;
@@ -408,6 +451,11 @@ static void sync_over(struct stream *stream)
 		stream->name_retry = STREAM_RETRY_NONE;
 	} else {
 		stream->synced = stream->sync_cover;
+		if (stream->rewound)
+			log_notice("stream", "a sync failed, written again and synced", "id=%s",
+				   stream->id_text);
+		stream->rewound = false;
+		stream_transform_synced(stream);
 		if (stream->synced == stream->written)
 			stream->oldest_unsynced_ns = 0;
 	}
@@ -422,14 +470,13 @@ static void sync_done(struct io_request *request)
 	stream_pump(stream);
 }
 
-/* The producer has more for us, and no batch can begin until a sync has ended one. */
-static bool is_jammed(struct stream *stream)
+bool stream_is_jammed(const struct stream *stream)
 {
 	const struct stream_batch *last;
 
 	if (stream->batches_count < STREAM_SINKS)
 		return false;
-	last = batch_at(stream, stream->batches_count - 1);
+	last = &stream->batches[(stream->batches_first + STREAM_SINKS - 1) % STREAM_SINKS];
 	return stream->accepted - (last->position + last->bytes) >= STREAM_DIRECT_BYTES_MIN;
 }
 
@@ -461,9 +508,12 @@ static bool sync_is_waited_for(struct stream *stream)
 
 	if (need && length_after_sync(stream) <= (uint64_t)stream->options.low_water_mark)
 		return true;
-	if (stream->transfers_busy > 0)
+	if (stream_transform_needs_sync(stream))
+		return true;
+	if (stream->transfers_busy > 0 || stream_transform_is_busy(stream))
 		return false;
-	return need || full || (held && is_jammed(stream)) ||
+	return need || full || (held && stream_is_jammed(stream)) ||
+	       (held && stream->written == stream_rotate_limit(stream)) ||
 	       (held && flow_is_ended(&stream->flow)) || stream_waits_for_sync(stream);
 }
 
@@ -494,7 +544,9 @@ static bool name_needs_sync(const struct stream *stream)
 
 static bool is_last_sync(const struct stream *stream)
 {
-	return flow_is_ended(&stream->flow) && stream->written == stream->accepted &&
+	bool ended = flow_is_ended(&stream->flow) && stream->written == stream->accepted;
+
+	return (ended || stream->written == stream_rotate_limit(stream)) &&
 	       stream_reserve_is_left(stream);
 }
 
@@ -543,12 +595,14 @@ bool stream_transfer(struct stream *stream)
 
 	if (!stream->transfers)
 		return false;
-	moved = submit_all(stream);
+	moved = stream_transform_move(stream);
+	moved |= submit_all(stream);
 	stream_reserve_ahead(stream);
 	moved |= move_written(stream);
 	moved |= recover(stream);
 	moved |= stream_rewrite_move(stream);
 	moved |= sync_maybe(stream);
 	moved |= complete_batches(stream);
+	moved |= stream_rotate_move(stream);
 	return moved;
 }

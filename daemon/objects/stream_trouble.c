@@ -8,6 +8,7 @@
  *	a data sync that failed		stream_rewrite.c
  *	the sync of a new name		stream_transfer.c
  *	a stage of putting in place	stream_publish.c
+ *	the next segment's beginning	stream_rotate.c
  *
  * The producer was told to stop by its marks, so what is kept is bounded.
  */
@@ -45,6 +46,7 @@ void stream_retry_held(struct stream *stream)
 		stream_rewrite_retry(stream);
 	if (stream->name_retry == STREAM_RETRY_WAITS)
 		stream->name_retry = STREAM_RETRY_WANTED;
+	stream_rotate_retry(stream);
 	stream_publish_retry(stream);
 }
 
@@ -62,7 +64,8 @@ void stream_retry(struct stream *stream, uint64_t now_ns)
 bool stream_recover(struct stream *stream)
 {
 	if (!stream->error_pause || stream->pause_asked || stream->rewrite ||
-	    stream->name_retry != STREAM_RETRY_NONE || stream->final_retry != STREAM_RETRY_NONE)
+	    stream->name_retry != STREAM_RETRY_NONE || stream->final_retry != STREAM_RETRY_NONE ||
+	    stream_rotate_waits(stream))
 		return false;
 	stream_set_due(stream, STREAM_DUE_RETRY, STREAM_NEVER);
 	log_info("stream", "resumed", "id=%s", stream->id_text);

@@ -115,6 +115,18 @@ bool stream_waits_for_sync(const struct stream *stream)
 	return false;
 }
 
+bool stream_waits_for_written(const struct stream *stream)
+{
+	list_for_each(link, &stream->waits) {
+		const struct stream_wait *wait = container_of(link, struct stream_wait, link);
+
+		if ((wait->level == STREAM_WAIT_WRITTEN || wait->level == STREAM_WAIT_SYNCED) &&
+		    wait->position > stream->written)
+			return true;
+	}
+	return false;
+}
+
 static void on_deadline(evutil_socket_t unused_fd, short unused_events, void *data)
 {
 	struct stream_wait *wait = data;

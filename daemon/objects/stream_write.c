@@ -105,7 +105,10 @@ static int take_chunk(struct stream *stream, struct holder *holder,
 		return r;
 	}
 	entry->position = stream->accepted;
+	if (stream_rotate_cuts(stream, entry->write.bytes))
+		stream_rotate_cut(stream, entry);
 	stream->accepted += entry->write.bytes;
+	stream_rotate_accepted(stream);
 	stream->registry->counters.bytes_accepted += entry->write.bytes;
 	entry->write.sequence = ++stream->sequence;
 	*ret_entry = entry;

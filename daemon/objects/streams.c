@@ -51,6 +51,7 @@ void stream_get_runtime(const struct stream *stream, struct stream_runtime *ret_
 		.drains = stream->drains,
 		.blocked_usec = blocked_ns / NS_PER_USEC,
 		.path = stream->absolute_path,
+		.digest = stream->digest[0] != '\0' ? stream->digest : NULL,
 		.fault = fault_is_set(&stream->fault) ? &stream->fault : NULL,
 	};
 }
@@ -140,7 +141,7 @@ int stream_pause(struct stream *stream, struct refusal *refusal)
 
 	if (r != 0)
 		return r;
-	if (stream_is_publishing(stream))
+	if (stream_is_publishing(stream) && !stream_rotate_is_placing(stream))
 		return stream_refuse_state(stream, refusal);
 	stream->pause_asked = true;
 	if (stream->state == STREAM_STATE_PAUSED)
@@ -222,10 +223,12 @@ int stream_abort(struct stream *stream, const char *reason, uint64_t *ret_discar
 	if (r != 0)
 		return r;
 	/* Once the file is being put in place it is too late. */
-	if (stream_is_publishing(stream) && stream->final_retry == STREAM_RETRY_NONE)
+	if (stream_is_publishing(stream) && !stream_rotate_is_placing(stream) &&
+	    stream->final_retry == STREAM_RETRY_NONE)
 		return stream_refuse_state(stream, refusal);
-	*ret_discarded_bytes =
-		stream->temporary_name ? stream->accepted : flow_length(&stream->flow);
+	*ret_discarded_bytes = stream->temporary_name ?
+				       stream->accepted - stream_rotate_placed_bytes(stream) :
+				       flow_length(&stream->flow);
 	log_info("stream", "aborted by its user", "id=%s reason=%s", stream->id_text,
 		 log_quote(reason ? reason : "", quoted, sizeof(quoted)));
 	stream_give_up(stream);

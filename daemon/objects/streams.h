@@ -164,6 +164,7 @@ struct stream_runtime {
 	uint64_t drains;
 	uint64_t blocked_usec;
 	const char *path;	   /* absolute, where it is known; NULL: a descriptor */
+	const char *digest;	   /* "kind:hex" of what is stored; NULL: none, or not yet */
 	const struct fault *fault; /* NULL: none */
 };
 void stream_get_runtime(const struct stream *stream, struct stream_runtime *ret_runtime);

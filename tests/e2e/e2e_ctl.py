@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """forebayctl: every verb, what it prints, its exit status, and the commands of the documents."""
 
+import gzip
+import hashlib
 import json
 import os
 import pathlib
@@ -108,6 +110,52 @@ class Ctl(ForebayTest):
         self.assertEqual(first.read_bytes() + second.read_bytes(), self.read_stored("both"))
         self.run_ctl("write", "missing", str(first), "/nonexistent", status=FAILED)
         self.assertFalse(self.daemon.file("missing").exists())
+
+    def test_read_undoes_compression(self):
+        content = random_bytes(100_000) + bytes(100_000)
+        made = gzip.compress(content)
+        self.daemon.file("twice.gz").write_bytes(made + made)
+        self.assertEqual(content * 2, self.run_ctl("read", "twice.gz", "--decompress"))
+        self.assertEqual(made * 2, self.run_ctl("read", "twice.gz"))
+        self.daemon.file("plain").write_bytes(content)
+        self.assertEqual(content, self.run_ctl("read", "plain", "--decompress"))
+        self.daemon.file("short.gz").write_bytes(made[:-5])
+        self.assertEqual(content, self.run_ctl("read", "short.gz", "--decompress", status=FAILED))
+        self.assertIn("short.gz: the compressed file ends too early", self.error_text)
+        self.daemon.file("bad.gz").write_bytes(made[:-5] + bytes(5))
+        self.run_ctl("read", "bad.gz", "--decompress", "--json", status=FAILED)
+        self.assertEqual({"error": "damaged", "what": "bad.gz",
+                          "message": "the compressed file is damaged"},
+                         json.loads(self.error_text))
+
+    def test_write_compresses_and_checks(self):
+        content = random_bytes(100_000) + bytes(3 * MIB)
+        for words, steps in ((("--compress", "gzip"), [{"name": "gzip", "level": 6}]),
+                             (("--compress=zstd:7",), [{"name": "zstd", "level": 7}]),
+                             (("--steps", "gzip:1,gunzip,zstd"),
+                              [{"name": "gzip", "level": 1}, {"name": "gunzip"},
+                               {"name": "zstd", "level": 3}])):
+            with self.subTest(words=words):
+                (told,) = self.json_lines("write", "deep/packed", "--checksum", "sha256",
+                                          "--side-file", *words, data=content)
+                self.assertEqual(steps, told["context"]["steps"])
+                self.assertEqual("sha256", told["context"]["checksum"])
+                self.assertTrue(told["context"]["sideFile"])
+                stored = self.read_stored("deep/packed")
+                self.assertEqual("sha256:" + hashlib.sha256(stored).hexdigest(),
+                                 told["runtime"]["digest"])
+                self.assertLess(len(stored), 150_000)
+                self.assertEqual(content, self.run_ctl("read", "deep/packed", "--decompress"))
+                self.assertEqual(stored, self.run_ctl("read", "deep/packed"))
+                self.assertIn(told["runtime"]["digest"][7:].encode(),
+                              self.run_ctl("read", "deep/packed.sha256"))
+        self.run_ctl("write", "x", "--compress", "gzip:10", status=REFUSED)
+        self.assertIn("steps", self.error_text)
+        self.run_ctl("write", "x", "--compress", "lz4", status=REFUSED)
+        self.run_ctl("write", "x", "--checksum", "crc32", "--side-file", status=REFUSED)
+        self.run_ctl("write", "deep/packed", "--steps", "gunzip", data=b"garbage", status=FAILED)
+        self.assertIn("gunzip", self.error_text)
+        self.assertEqual(stored, self.read_stored("deep/packed"))
 
     def test_write_takes_every_option(self):
         self.daemon.file("options").write_text("old ")

@@ -10,7 +10,7 @@ source "$(dirname "$0")/daemon.sh"
 
 readme="$FOREBAY_SOURCE_DIR/README.md"
 [ -e "$readme" ] || skip "there is no README.md yet"
-for tool in socat jq; do
+for tool in socat jq zstd; do
 	command -v $tool >/dev/null || skip "needs $tool"
 done
 

@@ -334,15 +334,6 @@ class Inline(ForebayTest):
             stream.wait("finish")
             self.assertEqual(f"{number} ".encode() * 1000, self.read_stored(f"many/{number}"))
 
-    def test_steps_and_the_like_are_refused_or_done(self):
-        for context in ({"steps": [{"name": "gzip"}]}, {"checksum": "sha256"}, {"sideFile": True},
-                        {"rotate": {"everyBytes": 4096}}, {"retention": {"keepLast": 2}}):
-            with self.subTest(context=context), self.assertRaises(VarlinkError) as caught:
-                self.open("steps", **context)
-            self.assertEqual(SERVICE + "InvalidParameter", caught.exception.name)
-            self.assertIn(next(iter(context)), caught.exception.parameters["parameter"])
-        self.open("none", checksum="none", steps=[]).finish("x")
-
     def test_other_users_see_nothing(self):
         self.root_only()
         stream = self.open("secret")

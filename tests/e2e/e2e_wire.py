@@ -239,7 +239,6 @@ class Calls(ForebayTest):
                 (BUFFER + "Fill", {"id": "b0", "value": "x"}),
                 (BUFFER + "Concat", {"sources": []}),
                 (BUFFER + "Swap", {"id": "b0", "width": 2}),
-                (STORE + "Verify", {"path": "x"}),
                 (JOB + "List", {})):
             with self.fails(SERVICE + "MethodNotImplemented"):
                 self.client.call(method, parameters)

@@ -13,6 +13,7 @@
 #include "tests/io/io_test.h"
 
 #define SIZE 65536
+#define HUGE ((size_t)2 << 20)
 
 START_TEST(one_is_allocated_private_and_sealed)
 {
@@ -112,6 +113,31 @@ START_TEST(a_ring_has_no_seam)
 }
 END_TEST
 
+START_TEST(one_in_huge_pages_is_no_different)
+{
+	const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	const size_t data = HUGE * 4;
+	struct mapping ring;
+	struct stat facts;
+	int fd;
+
+	ck_assert_int_eq(memfd_make("test", page + data, MEMFD_HUGE, &fd), 0);
+	ck_assert_int_eq(fstat(fd, &facts), 0);
+	ck_assert_uint_eq((uint64_t)facts.st_size, page + data);
+	ck_assert_uint_eq((uint64_t)facts.st_blocks * 512, page + data);
+	ck_assert_int_eq(memfd_check(fd, page + data), 0);
+	ck_assert_int_eq(memfd_map_twice(fd, page, data, &ring), 0);
+	ck_assert_uint_eq((uintptr_t)ring.bytes % HUGE, 0);
+	for (size_t at = 0; at < ring.length; at++)
+		if (ring.bytes[at] != 0)
+			ck_abort_msg("not zero at %zu", at);
+	ring.bytes[page] = 0x55;
+	ck_assert_uint_eq(ring.bytes[page + data], 0x55);
+	memfd_unmap(&ring);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_read_only_descriptor_can_neither_write_nor_map_for_writing)
 {
 	struct mapping mapping;
@@ -139,6 +165,7 @@ int main(void)
 	tcase_add_test(all, an_unsealed_one_grows);
 	tcase_add_test(all, a_size_that_cannot_be_is_refused_without_a_descriptor_left);
 	tcase_add_test(all, a_ring_has_no_seam);
+	tcase_add_test(all, one_in_huge_pages_is_no_different);
 	tcase_add_test(all, a_read_only_descriptor_can_neither_write_nor_map_for_writing);
 	return run_case(all, "memfd", 20);
 }

@@ -77,13 +77,14 @@ step() {
 }
 
 # suite BUILD LIST [VARIABLE=VALUE...]: the tests of one list of tests/tests.am. Unit tests keep to
-# themselves and run side by side; what crosses a boundary has the machine for itself.
+# themselves, and tests with a daemon of their own wait more than they work: these run side by
+# side.
 suite() {
 	suite_build=$1
 	suite_list=$2
 	shift 2
 	case $suite_list in
-	UNIT_TESTS) suite_jobs=$(nproc) ;;
+	UNIT_TESTS | E2E_TESTS) suite_jobs=$(nproc) ;;
 	*) suite_jobs=1 ;;
 	esac
 	# Everything was built before.

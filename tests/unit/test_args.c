@@ -164,6 +164,25 @@ static void expect_taken(struct args *args, const char *expected)
 	cJSON_Delete(built);
 }
 
+START_TEST(what_is_built_can_be_taken_as_text_once)
+{
+	struct args args;
+	char *text = NULL;
+
+	args_init(&args);
+	args_add_int(&args, "n", INT64_C(9007199254740993));
+	ck_assert_int_eq(args_take_text(&args, &text), 0);
+	ck_assert_str_eq(text, "{\"n\":9007199254740993}");
+	cJSON_free(text);
+
+	args_init(&args);
+	args_add_float(&args, "n", NAN);
+	text = NULL;
+	ck_assert_int_eq(args_take_text(&args, &text), -ERANGE);
+	ck_assert_ptr_null(text);
+}
+END_TEST
+
 START_TEST(the_writer_prints_every_digit_and_no_exponent)
 {
 	struct args args;
@@ -262,6 +281,7 @@ int main(void)
 	int failed;
 
 	tcase_add_checked_fixture(tests, set_up, tear_down);
+	tcase_add_test(tests, what_is_built_can_be_taken_as_text_once);
 	tcase_add_test(tests, getters_give_what_is_there_and_of_their_type);
 	tcase_add_test(tests, getters_leave_the_result_alone_for_what_is_absent_or_another_type);
 	tcase_add_test(tests, integers_are_exact_up_to_the_edges);

@@ -79,8 +79,8 @@ START_TEST(what_is_not_there_is_named)
 	check_error("{\"method\":\"io.forebay.daemon.Fly\"}", SERVICE "MethodNotFound", "method",
 		    "io.forebay.daemon.Fly");
 	check_error("{\"method\":\"Ping\"}", SERVICE "MethodNotFound", "method", "Ping");
-	check_error("{\"method\":\"io.forebay.store.Verify\"}", SERVICE "MethodNotImplemented",
-		    "method", "io.forebay.store.Verify");
+	check_error("{\"method\":\"io.forebay.buffer.Swap\"}", SERVICE "MethodNotImplemented",
+		    "method", "io.forebay.buffer.Swap");
 	check_error("{\"method\":\"io.forebay.job.List\"}", SERVICE "MethodNotImplemented",
 		    "method", "io.forebay.job.List");
 }
@@ -106,11 +106,17 @@ START_TEST(meanings_are_refused_by_their_whole_path)
 {
 	static const char *const cases[][2] = {
 		{ "\"mode\":\"9\"", "context.mode" },
-		{ "\"steps\":[{\"name\":\"gzip\"}]", "context.steps" },
-		{ "\"checksum\":\"sha256\"", "context.checksum" },
-		{ "\"sideFile\":true", "context.sideFile" },
+		{ "\"steps\":[{\"name\":\"gzip\",\"level\":10}]", "context.steps" },
+		{ "\"steps\":[{\"name\":\"gunzip\",\"level\":\"-9223372036854775808\"}]",
+		  "context.steps" },
+		{ "\"steps\":[{\"name\":\"gunzip\"},{\"name\":\"gunzip\"},{\"name\":\"gunzip\"},"
+		  "{\"name\":\"gunzip\"},{\"name\":\"gunzip\"}]",
+		  "context.steps" },
+		{ "\"checksum\":\"sha256\",\"open\":\"append\"", "context.checksum" },
+		{ "\"sideFile\":true,\"checksum\":\"crc32\"", "context.sideFile" },
 		{ "\"rotate\":{}", "context.rotate" },
-		{ "\"retention\":{}", "context.retention" },
+		{ "\"rotate\":{\"everyBytes\":0}", "context.rotate.everyBytes" },
+		{ "\"retention\":{\"keepLast\":2}", "context.retention" },
 		{ "\"highWaterMark\":-1", "context.highWaterMark" },
 		{ "\"lowWaterMark\":70000", "context.lowWaterMark" },
 		{ "\"start\":\"-9223372036854775808\"", "context.start" },
