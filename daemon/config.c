@@ -66,7 +66,7 @@ static const struct key keys[] = {
 	{ "limits", "memoryBytesTotal", KEY_SIZE, true, AT(memory_bytes_total), 0, 0, INT64_MAX },
 	{ "limits", "poolBytes", KEY_SIZE, true, AT(pool_bytes), GIB, 0, INT64_MAX },
 	{ "limits", "ringBytes", KEY_SIZE, true, AT(ring_bytes), GIB, 0, INT64_MAX },
-	{ "limits", "stagingBytes", KEY_SIZE, true, AT(staging_bytes), 256 * MIB, 0, INT64_MAX },
+	{ "limits", "stagingBytes", KEY_SIZE, true, AT(staging_bytes), GIB, 0, INT64_MAX },
 	{ "limits", "buffers", KEY_COUNT, true, AT(buffers), 100000, 0, 10000000 },
 	{ "limits", "streams", KEY_COUNT, true, AT(streams), 4096, 0, 1000000 },
 	{ "limits", "jobs", KEY_COUNT, true, AT(jobs), 100000, 0, 10000000 },

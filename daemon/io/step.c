@@ -8,6 +8,12 @@
 
 #include "daemon/io/step_codec.h"
 
+#define MIB (UINT64_C(1024) * 1024)
+
+#define GZIP_MEMORY_BYTES (UINT64_C(300) * 1024)
+/* The largest window that a frame may ask for, and what is around it. */
+#define UNZSTD_MEMORY_BYTES (129 * MIB)
+
 struct step {
 	struct step_codec *codec;
 	enum stream_step_kind kind;
@@ -158,6 +164,36 @@ void step_reset(struct step *step)
 	step->is_begun = false;
 	step->is_ending = false;
 	step->is_full = false;
+}
+
+/* As ZSTD_sizeof_CCtx() says after a long frame at the highest level of each row. */
+static uint64_t zstd_memory_bytes(int64_t level)
+{
+	static const struct {
+		int64_t up_to_level;
+		uint64_t mib;
+	} rows[] = { { 3, 4 }, { 8, 9 }, { 9, 17 }, { 11, 29 }, { 14, 53 }, { 18, 69 } };
+
+	if (level == OPTION_UNSET)
+		level = STREAM_ZSTD_LEVEL_DEFAULT;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (level <= rows[i].up_to_level)
+			return rows[i].mib * MIB;
+	return 90 * MIB;
+}
+
+uint64_t step_memory_bytes(enum stream_step_kind kind, int64_t level)
+{
+	switch (kind) {
+	case STREAM_STEP_ZSTD:
+		return zstd_memory_bytes(level);
+	case STREAM_STEP_UNZSTD:
+		return UNZSTD_MEMORY_BYTES;
+	case STREAM_STEP_GZIP:
+	case STREAM_STEP_GUNZIP:
+		break;
+	}
+	return GZIP_MEMORY_BYTES;
 }
 
 enum stream_step_kind step_kind(const struct step *step)

@@ -72,4 +72,7 @@ void step_reset(struct step *step);
 
 enum stream_step_kind step_kind(const struct step *step);
 
+/* What such a step may hold at most, for those who count memory; level as for step_new(). */
+uint64_t step_memory_bytes(enum stream_step_kind kind, int64_t level);
+
 #endif

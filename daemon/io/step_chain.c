@@ -13,8 +13,6 @@
  * and what it gave is in the link behind it, which is emptied before anything else is done.
  */
 
-#define LINK_BYTES ((size_t)64 * 1024)
-
 /* What a step gave out and the next one has not taken yet. */
 struct link {
 	unsigned char *bytes; /* NULL behind the last step: that one gives to the caller */
@@ -40,7 +38,7 @@ static int place_init(struct place *place, const struct stream_step *step, bool 
 
 	if (r < 0 || is_last)
 		return r;
-	place->link.bytes = malloc(LINK_BYTES);
+	place->link.bytes = malloc(STEP_CHAIN_LINK_BYTES);
 	return place->link.bytes ? 0 : -ENOMEM;
 }
 
@@ -128,12 +126,12 @@ static int run_into_link(struct place *place, struct step_data *data, enum step_
 		.in = data->in,
 		.in_bytes = data->in_bytes,
 		.out = link->bytes,
-		.out_bytes = LINK_BYTES,
+		.out_bytes = STEP_CHAIN_LINK_BYTES,
 	};
 	int r = step_run(place->step, &piece, flush);
 
 	link->begin = 0;
-	link->end = LINK_BYTES - piece.out_bytes;
+	link->end = STEP_CHAIN_LINK_BYTES - piece.out_bytes;
 	data->in = piece.in;
 	data->in_bytes = piece.in_bytes;
 	return r;
@@ -183,14 +181,14 @@ int step_chain_run(struct step_chain *chain, struct step_data *data, enum step_f
 static int give_empty(struct step_chain *chain, size_t index, struct step_data *data)
 {
 	struct place *place = &chain->places[index];
-	struct step_data piece = { .out = place->link.bytes, .out_bytes = LINK_BYTES };
+	struct step_data piece = { .out = place->link.bytes, .out_bytes = STEP_CHAIN_LINK_BYTES };
 	int r;
 
 	if (index + 1 == chain->count)
 		return note(chain, place, step_end_empty(place->step, data));
 	r = note(chain, place, step_end_empty(place->step, &piece));
 	place->link.begin = 0;
-	place->link.end = LINK_BYTES - piece.out_bytes;
+	place->link.end = STEP_CHAIN_LINK_BYTES - piece.out_bytes;
 	return r;
 }
 

@@ -14,6 +14,9 @@
 #include "daemon/base/err.h"
 #include "daemon/io/step.h"
 
+/* Between two steps. */
+#define STEP_CHAIN_LINK_BYTES ((size_t)64 * 1024)
+
 struct step_chain;
 
 /* At most STREAM_STEPS_MAX, else -EINVAL; -ENOMEM. */

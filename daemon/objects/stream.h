@@ -203,6 +203,7 @@ struct stream {
 	struct labels labels;
 	bool charged; /* one stream, to the user */
 	uint64_t charged_ring_bytes;
+	uint64_t charged_staging_bytes; /* for steps and digests */
 
 	enum stream_state state;
 	enum stream_ending ending;
@@ -405,6 +406,8 @@ bool stream_direct_must_wait(const struct stream *stream, const struct stream_tr
 bool stream_direct_refused(struct stream_transfer *transfer);
 
 /* stream_transform.c; but for init, fini and is_busy only where there is one */
+/* The memory it begins with; 0: none is needed. More, for speed, is charged as it goes. */
+uint64_t stream_transform_memory_bytes(const struct stream_options *options);
 int must_check stream_transform_init(struct stream *stream);
 void stream_transform_fini(struct stream *stream);
 /* Gives the worker what there is. True: something moved. */

@@ -23,24 +23,54 @@ void stream_blocks_fini(struct stream_blocks *blocks)
 		blocks->block[i].memory = NULL;
 	}
 	blocks->count = 0;
+	blocks->made = 0;
+}
+
+/* The one that is being filled; NULL: none. */
+static struct stream_block *open_block(struct stream_blocks *blocks)
+{
+	struct stream_block *last = blocks->count ? block_at(blocks, blocks->count - 1) : NULL;
+
+	return last && !last->closed ? last : NULL;
+}
+
+bool stream_blocks_need_memory(const struct stream_blocks *blocks)
+{
+	return !open_block((struct stream_blocks *)blocks) && blocks->count == blocks->made &&
+	       blocks->count < STREAM_BLOCKS;
+}
+
+/* Memory for the block behind the last one: of one that is not in use, or new. */
+static int take_memory(struct stream_blocks *blocks)
+{
+	struct stream_block *block = block_at(blocks, blocks->count);
+
+	for (uint32_t i = blocks->count + 1; !block->memory && i < STREAM_BLOCKS; i++) {
+		block->memory = block_at(blocks, i)->memory;
+		block_at(blocks, i)->memory = NULL;
+	}
+	if (block->memory)
+		return 0;
+	block->memory = aligned_alloc(FILE_DIRECT_ALIGNMENT_BYTES, STREAM_BLOCK_BYTES);
+	if (!block->memory)
+		return -ENOMEM;
+	blocks->made++;
+	return 0;
 }
 
 int stream_blocks_open(struct stream_blocks *blocks, uint64_t position, uint64_t file_offset,
 		       struct stream_block **ret_block)
 {
-	struct stream_block *block = blocks->count ? block_at(blocks, blocks->count - 1) : NULL;
+	struct stream_block *block = open_block(blocks);
+	int r;
 
 	*ret_block = block;
-	if (block && !block->closed)
+	if (block || blocks->count == STREAM_BLOCKS)
 		return 0;
-	*ret_block = NULL;
-	if (blocks->count == STREAM_BLOCKS)
-		return 0;
+	r = take_memory(blocks);
+	if (r < 0)
+		return r;
 	block = block_at(blocks, blocks->count);
-	if (!block->memory)
-		block->memory = aligned_alloc(FILE_DIRECT_ALIGNMENT_BYTES, STREAM_BLOCK_BYTES);
-	if (!block->memory)
-		return -ENOMEM;
 	*block = (struct stream_block){
 		.memory = block->memory,
 		.bytes = block->memory + (file_offset & PAGE_MASK),

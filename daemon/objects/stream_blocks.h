@@ -36,6 +36,7 @@ struct stream_blocks {
 	struct stream_block block[STREAM_BLOCKS]; /* a circle of `count` from `first` */
 	uint32_t first;
 	uint32_t count;
+	uint32_t made; /* blocks that have memory, in use or not */
 };
 
 void stream_blocks_fini(struct stream_blocks *blocks);
@@ -46,6 +47,9 @@ void stream_blocks_fini(struct stream_blocks *blocks);
  */
 int stream_blocks_open(struct stream_blocks *blocks, uint64_t position, uint64_t file_offset,
 		       struct stream_block **ret_block) must_check;
+
+/* Whether that would take memory that it does not have yet. */
+bool stream_blocks_need_memory(const struct stream_blocks *blocks);
 
 uint64_t stream_block_room(const struct stream_block *block);
 

@@ -125,6 +125,9 @@ static void drop_means(struct stream *stream)
 	if (stream->charged_ring_bytes > 0)
 		user_discharge(stream->user, QUOTA_RING_BYTES, stream->charged_ring_bytes);
 	stream->charged_ring_bytes = 0;
+	if (stream->charged_staging_bytes > 0)
+		user_discharge(stream->user, QUOTA_STAGING_BYTES, stream->charged_staging_bytes);
+	stream->charged_staging_bytes = 0;
 	if (stream->charged)
 		user_discharge(stream->user, QUOTA_STREAMS, 1);
 	stream->charged = false;

@@ -460,11 +460,16 @@ static int name_things(struct stream *stream, const struct stream_request *reque
 
 static int charge(struct stream *stream, struct refusal *refusal)
 {
+	uint64_t staging_bytes = stream_transform_memory_bytes(&stream->options);
 	int r = user_charge(stream->user, QUOTA_STREAMS, 1, refusal);
 
 	if (r != 0)
 		return r;
 	stream->charged = true;
+	r = user_charge(stream->user, QUOTA_STAGING_BYTES, staging_bytes, refusal);
+	if (r != 0)
+		return r;
+	stream->charged_staging_bytes = staging_bytes;
 	if (stream->options.ring_bytes == 0)
 		return 0;
 	r = user_charge(stream->user, QUOTA_RING_BYTES, (uint64_t)stream->options.ring_bytes,

@@ -139,12 +139,29 @@ static int make(struct stream_transform *transform)
 	return digest_new((enum stream_checksum)options->checksum, &transform->base.digest);
 }
 
+static bool is_needed(const struct stream_options *options)
+{
+	return options->steps_count > 0 || options->checksum != STREAM_CHECKSUM_NONE ||
+	       stream_options_rotate(options);
+}
+
+uint64_t stream_transform_memory_bytes(const struct stream_options *options)
+{
+	uint64_t bytes = STREAM_BLOCK_BYTES + COPY_BYTES;
+
+	if (!is_needed(options))
+		return 0;
+	for (uint32_t i = 0; i < options->steps_count; i++)
+		bytes += step_memory_bytes(options->steps[i].kind, options->steps[i].level) +
+			 STEP_CHAIN_LINK_BYTES;
+	return bytes;
+}
+
 int stream_transform_init(struct stream *stream)
 {
 	struct stream_transform *transform;
 
-	if (!has_steps(stream) && stream->options.checksum == STREAM_CHECKSUM_NONE &&
-	    !stream->rotate)
+	if (!is_needed(&stream->options))
 		return 0;
 	transform = calloc(1, sizeof(*transform));
 	if (!transform)
@@ -455,6 +472,23 @@ bool stream_transform_needs_sync(const struct stream *stream)
 	return stream->transform && stream->transform->marks_count == MARKS;
 }
 
+/* A block beyond the first is worth having only as long as its user may have more. */
+static int open_block(struct stream_transform *transform, struct stream_block **ret_block)
+{
+	struct stream *stream = transform->stream;
+	struct refusal refusal;
+
+	*ret_block = NULL;
+	if (stream_blocks_need_memory(&transform->blocks) && transform->blocks.made > 0) {
+		if (user_charge(stream->user, QUOTA_STAGING_BYTES, STREAM_BLOCK_BYTES, &refusal) !=
+		    0)
+			return 0;
+		stream->charged_staging_bytes += STREAM_BLOCK_BYTES;
+	}
+	return stream_blocks_open(&transform->blocks, transform->stored,
+				  stream->base_offset + transform->stored, ret_block);
+}
+
 bool stream_transform_move(struct stream *stream)
 {
 	struct stream_transform *transform = stream->transform;
@@ -474,9 +508,7 @@ bool stream_transform_move(struct stream *stream)
 	if ((!batch && !transform->frame_wanted && !transform->frame_ending) ||
 	    transform->marks_count == MARKS)
 		return false;
-	if (stream_blocks_open(&transform->blocks, transform->stored,
-			       stream->base_offset + transform->stored, &block) < 0 ||
-	    get_snapshot(transform, &snapshot) < 0) {
+	if (open_block(transform, &block) < 0 || get_snapshot(transform, &snapshot) < 0) {
 		stream_fail(stream, "memory", ENOMEM, (int64_t)transform->fed);
 		return true;
 	}

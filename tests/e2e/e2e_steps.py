@@ -20,8 +20,8 @@ import time
 import unittest
 import zlib
 
-from harness import (BUFFER, KIB, MIB, STREAM, F_SETPIPE_SZ, Daemon, ForebayTest, VarlinkError,
-                     main, random_bytes, wait_until)
+from harness import (BUFFER, DAEMON, KIB, MIB, STREAM, F_SETPIPE_SZ, Daemon, ForebayTest,
+                     VarlinkError, main, random_bytes, wait_until)
 from ring import Stopped
 
 SIZES = (0, 1, 4095, 4096, 4097, MIB - 1, MIB, MIB + 1, 5 * MIB + 7)
@@ -709,6 +709,40 @@ class Trouble(StepsTest):
                     self.check_accepted(name, steps)
                 self.check_digest(name, checksum, runtime)
                 self.no_temporaries()
+
+
+class Bounded(StepsTest):
+    """Memory for steps and digests is charged to the user; a stream that has little is slower."""
+
+    daemon_options = {"config": "[limits]\nstagingBytes = 6500K\n"}
+
+    def used(self):
+        return self.client.call(DAEMON + "Describe")["usage"]["stagingBytes"]
+
+    def test_what_steps_need_is_charged_and_given_back(self):
+        with self.fails(DAEMON + "LimitExceeded", limit="stagingBytes", maximum=6500 * KIB):
+            self.open("large", steps=[{"name": "zstd", "level": 19}])
+        with self.fails(DAEMON + "LimitExceeded", limit="stagingBytes"):
+            self.open("large", steps=[{"name": "unzstd"}])
+        self.assertEqual(0, self.used())
+        stream = self.open("small", checksum="crc32")
+        self.assertGreaterEqual(self.used(), MIB)
+        stream.finish("x")
+        wait_until(lambda: self.used() == 0, "it is given back")
+
+    def test_a_stream_with_one_block_gets_through(self):
+        content = random_bytes(5 * MIB + 7)
+        first, second = (self.open(name, checksum="crc32", steps=[{"name": "zstd"}] * wanted,
+                                   ring_bytes=MIB)
+                         for name, wanted in (("first", 1), ("second", 0)))
+        self.assertLess(6500 * KIB - self.used(), MIB)
+        for stream in (first, second):
+            write_ring(stream, content)
+            stream.ring.end()
+            self.assertEqual("finished", stream.wait("finish")["state"])
+        self.same(content, undo([ZSTD], self.read_stored("first")))
+        self.same(content, self.read_stored("second"))
+        wait_until(lambda: self.used() == 0, "it is given back")
 
 
 class Killed(unittest.TestCase):

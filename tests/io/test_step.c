@@ -4,6 +4,7 @@
 #include "daemon/io/step.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -431,6 +432,49 @@ START_TEST(a_frame_that_wants_too_much_memory_is_refused)
 }
 END_TEST
 
+/* What malloc has given out. Where a sanitizer took its place nothing is counted. */
+static uint64_t allocated_bytes(void)
+{
+	struct mallinfo2 facts = mallinfo2();
+
+	return facts.uordblks + facts.hblkhd;
+}
+
+START_TEST(no_step_holds_more_than_it_is_counted_for)
+{
+	static const struct {
+		enum stream_step_kind kind;
+		int64_t level;
+	} cases[] = {
+		{ STREAM_STEP_GZIP, 9 },  { STREAM_STEP_GUNZIP, OPTION_UNSET },
+		{ STREAM_STEP_ZSTD, 3 },  { STREAM_STEP_ZSTD, OPTION_UNSET },
+		{ STREAM_STEP_ZSTD, 8 },  { STREAM_STEP_ZSTD, 9 },
+		{ STREAM_STEP_ZSTD, 11 }, { STREAM_STEP_ZSTD, 12 },
+		{ STREAM_STEP_ZSTD, 14 }, { STREAM_STEP_ZSTD, 15 },
+		{ STREAM_STEP_ZSTD, 18 }, { STREAM_STEP_ZSTD, 19 },
+	};
+	struct bytes content = make_content(300000), compressed = compress(0, 6, &content, &large);
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool undo = cases[i].kind == STREAM_STEP_GUNZIP;
+		uint64_t before = allocated_bytes();
+		struct step *step = make(cases[i].kind, cases[i].level);
+		const struct bytes *in = undo ? &compressed : &content;
+		struct bytes out = { 0 };
+		uint64_t held;
+
+		ck_assert_int_eq(run_in_pieces(run, step, in, STEP_RUN, &large, &out), 0);
+		held = allocated_bytes() - before - out.room;
+		ck_assert_msg(held <= step_memory_bytes(cases[i].kind, cases[i].level) + 4096,
+			      "case %zu: %llu held", i, (unsigned long long)held);
+		bytes_drop(&out);
+		step_free(step);
+	}
+	bytes_drop(&compressed);
+	bytes_drop(&content);
+}
+END_TEST
+
 int main(void)
 {
 	TCase *tests = tcase_create("step");
@@ -451,5 +495,6 @@ int main(void)
 	tcase_add_loop_test(tests, what_had_no_room_comes_when_there_is_some, 0, FORMATS);
 	tcase_add_loop_test(tests, levels_make_a_difference, 0, FORMATS);
 	tcase_add_test(tests, a_frame_that_wants_too_much_memory_is_refused);
+	tcase_add_test(tests, no_step_holds_more_than_it_is_counted_for);
 	return run_case(tests, "step", 60);
 }
