@@ -255,10 +255,12 @@ row_write_call() {
 	note "us: $(awk '/^quantile/ { printf "%s%s %.1f", (n++ ? ", " : ""), ($2 == 1 ? "longest" : "p" $2 * 100), $3 / 1000 }' "$TMPDIR/calls")"
 }
 
-# A producer for four seconds, of which the disk stalls the second and the third.
+# stall_once FILE [realtime]: a producer for four seconds, of which the disk stalls the second
+# and the third. False: the priority is not to be had.
 stall_once() {
-	local producer
-	"$programs/stalled_call" stalled 4000 >>"$TMPDIR/stalled" &
+	local producer file=$1
+	shift
+	"$programs/stalled_call" stalled 4000 "$@" >>"$file" &
 	producer=$!
 	sleep 1
 	[ -z "$BLK" ] || bash "$here/../long/blk.sh" stop
@@ -267,8 +269,17 @@ stall_once() {
 	wait "$producer"
 }
 
+# largest FILE NAME: in milliseconds.
+largest() {
+	awk -v name="$2" '$1 == name && $2 > n { n = $2 } END { printf "%.3f", n / 1e6 }' "$1"
+}
+
+total() {
+	awk -v name="$2" '$1 == name { n += $2 } END { print n + 0 }' "$1"
+}
+
 row_stall() {
-	local how i longest slept preempted
+	local how i file="$TMPDIR/stalled" realtime="$TMPDIR/stalled.realtime"
 	export BLK="$TMPDIR/blk"
 	if bash "$here/../long/blk.sh" up >"$TMPDIR/blk.up" 2>&1; then
 		on_exit "bash '$here/../long/blk.sh' down"
@@ -279,17 +290,24 @@ row_stall() {
 		how="FOREBAY_FAULTS: every write 2 s late"
 		FOREBAY_FAULTS='write:delay=2s@20+' daemon_up "$store"
 	fi
-	: >"$TMPDIR/stalled"
+	: >"$file"
+	: >"$realtime"
 	for ((i = 0; i < (runs < 3 ? runs : 3); i++)); do
-		stall_once
+		stall_once "$file"
+		stall_once "$realtime" realtime || true
 	done
 	daemon_down
-	longest=$(awk '/^longest_ns/ && $2 > n { n = $2 } END { printf "%.3f", n / 1e6 }' "$TMPDIR/stalled")
-	slept=$(awk '/^slept/ { n += $2 } END { print n }' "$TMPDIR/stalled")
-	preempted=$(awk '/^preempted/ { n += $2 } END { print n }' "$TMPDIR/stalled")
-	row_alone "5 longest producer call while the disk stalls 2 s" "$longest" ms most 1
-	row_alone "5 voluntary context switches inside those calls" "$slept" "" most 0
-	note "stalled by $how; $(awk '/^calls/ { n += $2 } END { print n }' "$TMPDIR/stalled") calls, $preempted preempted, longest not preempted $(awk '/^unpreempted_ns/ && $2 > n { n = $2 } END { printf "%.3f ms", n / 1e6 }' "$TMPDIR/stalled"); most held $(awk '/^held_bytes/ && $2 > n { n = $2 } END { printf "%d MiB", n / 1048576 }' "$TMPDIR/stalled")"
+	row_alone "5 longest producer call while the disk stalls 2 s" "$(largest "$file" longest_ns)" ms most 1
+	note "stalled by $how; $(total "$file" calls) calls, $(total "$file" preempted) preempted, longest not preempted $(largest "$file" unpreempted_ns) ms; most held $(awk '/^held_bytes/ && $2 > n { n = $2 } END { printf "%d MiB", n / 1048576 }' "$file")"
+	note "longest of as many copies of 64 KiB into private memory, in turn with those calls: $(largest "$file" copy_ns) ms"
+	if [ -s "$realtime" ]; then
+		row_alone "5 the same, a producer of real-time priority" "$(largest "$realtime" longest_ns)" ms most 1
+		note "so that nothing else on the machine is in it; $(total "$realtime" preempted) of $(total "$realtime" calls) calls preempted"
+	else
+		row_skipped "5 the same, a producer of real-time priority" "not allowed"
+	fi
+	row_alone "5 voluntary context switches inside those calls" \
+		"$(($(total "$file" slept) + $(total "$realtime" slept)))" "" most 0
 }
 
 redis_up() {
