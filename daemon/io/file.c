@@ -137,3 +137,8 @@ void file_drop_pages(int fd)
 				      SYNC_FILE_RANGE_WAIT_AFTER);
 	(void)posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED);
 }
+
+void file_drop_range(int fd, uint64_t offset, uint64_t length)
+{
+	(void)posix_fadvise(fd, (off_t)offset, (off_t)length, POSIX_FADV_DONTNEED);
+}

@@ -71,5 +71,7 @@ int file_cut_at_hole(int fd, uint64_t *ret_length) must_check;
  * pages are written first. A page in use elsewhere stays. Errors tell nothing here.
  */
 void file_drop_pages(int fd);
+/* The same for whole pages of a range, of which dirty ones stay. */
+void file_drop_range(int fd, uint64_t offset, uint64_t length);
 
 #endif

@@ -28,6 +28,7 @@
  *	stream_transform.c	steps and digests: what is stored is not what was written
  *	stream_blocks.c		the private memory that takes
  *	stream_direct.c		which bytes go past the page cache
+ *	stream_cache.c		what went through the page cache: early writeback, dropped when synced
  *	stream_reserve.c	room on the disk ahead of the writer
  *	stream_rewrite.c	after a failed data sync: held bytes are written again
  *	stream_trouble.c	what onError says; trying again
@@ -146,6 +147,18 @@ struct stream_reserve {
 	bool off;	 /* the disk cannot, or has none */
 	bool given_back; /* that asked for by the size hint too */
 	uint64_t end;	 /* how long the file is, or may be; 0: as long as what is in it */
+};
+
+/* What went through the page cache. */
+struct stream_cache {
+	struct io_request request;
+	bool busy;
+	uint64_t fresh_bytes; /* since writeback was begun last */
+	uint64_t kept_bytes;  /* and not dropped */
+	uint64_t begun;	      /* stored position up to which writeback has begun */
+	uint64_t covered;     /* up to which the sync under way goes, */
+	uint64_t synced;      /* and the last one went */
+	uint64_t dropped;     /* up to which pages were dropped */
 };
 
 /* What the end of the stream will be called. */
@@ -276,6 +289,7 @@ struct stream {
 	bool direct_now;	   /* what those in flight are */
 	struct engine_waiter room; /* for transfers */
 	struct stream_reserve reserve;
+	struct stream_cache cache;
 	struct io_request sync;
 	bool sync_busy; /* or what a failed one covered is being written again */
 	uint64_t sync_cover; /* `written` when it began */
@@ -404,6 +418,19 @@ uint64_t stream_direct_piece(const struct stream *stream, uint64_t position, uin
 bool stream_direct_must_wait(const struct stream *stream, const struct stream_transfer *transfer);
 /* The file cannot do it: true if the transfer is to be tried again, without. */
 bool stream_direct_refused(struct stream_transfer *transfer);
+
+/* stream_cache.c */
+/* So many bytes more were written through the page cache. */
+void stream_cache_note(struct stream *stream, uint64_t bytes);
+/* A data sync begins; it was a success. */
+void stream_cache_sync_begins(struct stream *stream);
+void stream_cache_synced(struct stream *stream);
+/* What is written from here on is in another file. */
+void stream_cache_begin_file(struct stream *stream);
+/* Begins what is due, one thing at a time. */
+void stream_cache_move(struct stream *stream);
+/* What is left to be dropped once the stream is over. On a worker. */
+void stream_cache_close(const struct stream *stream);
 
 /* stream_transform.c; but for init, fini and is_busy only where there is one */
 /* The memory it begins with; 0: none is needed. More, for speed, is charged as it goes. */

@@ -141,6 +141,8 @@ static int run_close(struct io_request *request)
 	/* One that has finished is no longer ours. */
 	if (stream->file_fd >= 0 && !flow_is_finished(&stream->flow))
 		(void)run_hand_back(request);
+	if (stream->file_fd >= 0)
+		stream_cache_close(stream);
 	stream->file_fd = fd_close(stream->file_fd);
 	stream->lock_fd = fd_close(stream->lock_fd);
 	stream->direct_fd = fd_close(stream->direct_fd);
@@ -428,7 +430,7 @@ static void all_in_place(struct stream *stream)
 static void run_stage(struct stream *stream)
 {
 	/* They use the descriptors, and a second sync beside one could hide its error. */
-	if (stream->sync_busy || stream->reserve.busy)
+	if (stream->sync_busy || stream->reserve.busy || stream->cache.busy)
 		return;
 	while (!stage_applies(stream, stream->publish_stage))
 		stream->publish_stage++;

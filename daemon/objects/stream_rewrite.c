@@ -512,7 +512,8 @@ bool stream_rewrite_move(struct stream *stream)
 	struct stream_rewrite *rewrite = stream->rewrite;
 
 	if (!rewrite || rewrite->retry != STREAM_RETRY_WANTED || stream->stopping ||
-	    stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream))
+	    stream->transfers_busy > 0 || stream->sync_busy || stream->cache.busy ||
+	    stream_transform_is_busy(stream))
 		return false;
 	stream->sync_busy = true;
 	start(rewrite);

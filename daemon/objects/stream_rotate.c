@@ -244,8 +244,8 @@ static bool is_complete(const struct stream *stream)
 
 	return stream->written == stream_rotate_limit(stream) &&
 	       (!held || stream->synced == stream->written) && stream->transfers_busy == 0 &&
-	       !stream->sync_busy && !stream->reserve.busy && !stream->rewrite &&
-	       !stream->rewound && !stream_transform_is_busy(stream) &&
+	       !stream->sync_busy && !stream->reserve.busy && !stream->cache.busy &&
+	       !stream->rewrite && !stream->rewound && !stream_transform_is_busy(stream) &&
 	       stream->name_retry == STREAM_RETRY_NONE;
 }
 

@@ -68,6 +68,7 @@ static int begin_segment(struct stream_rotate *rotate)
 	stream->reserve.end = 0;
 	stream->reserve.off = false;
 	stream->reserve.given_back = false;
+	stream_cache_begin_file(stream);
 	return stream_transform_begin_file(stream);
 }
 

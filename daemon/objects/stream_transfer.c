@@ -173,6 +173,8 @@ static void transfer_over(struct stream_transfer *transfer)
 	if (result >= 0) {
 		forget(transfer);
 		stream->registry->counters.bytes_written += transfer->bytes;
+		if (!transfer->direct)
+			stream_cache_note(stream, transfer->bytes);
 		return;
 	}
 	if (stream->stopping) {
@@ -451,6 +453,7 @@ static void sync_over(struct stream *stream)
 		stream->name_retry = STREAM_RETRY_NONE;
 	} else {
 		stream->synced = stream->sync_cover;
+		stream_cache_synced(stream);
 		if (stream->rewound)
 			log_notice("stream", "a sync failed, written again and synced", "id=%s",
 				   stream->id_text);
@@ -571,6 +574,7 @@ static bool sync_maybe(struct stream *stream)
 	stream->sync.done = sync_done;
 	stream->sync.owner = stream;
 	stream->sync_cover = stream->written;
+	stream_cache_sync_begins(stream);
 
 	switch (engine_submit(stream->registry->engine, &stream->sync)) {
 	case ENGINE_QUEUED:
@@ -602,6 +606,7 @@ bool stream_transfer(struct stream *stream)
 	moved |= recover(stream);
 	moved |= stream_rewrite_move(stream);
 	moved |= sync_maybe(stream);
+	stream_cache_move(stream);
 	moved |= complete_batches(stream);
 	moved |= stream_rotate_move(stream);
 	return moved;
