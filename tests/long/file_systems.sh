@@ -48,7 +48,7 @@ make_file_system() {
 	case $kind in
 	ext4) mkfs.ext4 -q -F "$images/disk" ;;
 	xfs) mkfs.xfs -q "$images/disk" ;;
-	btrfs) mkfs.btrfs -q "$images/disk" ;;
+	btrfs) mkfs.btrfs -q "$images/disk" >/dev/null ;;
 	esac
 	device=$(losetup -f --show "$images/disk") || return 77
 	# The loop device goes when its file system is unmounted.
