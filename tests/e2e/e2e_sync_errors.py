@@ -55,9 +55,23 @@ class Traced(ForebayTest):
             stream.wait("synced")
             self.assertEqual(len(content), stream.finish()["bytesSynced"])
         self.assertEqual(content, self.read_stored("file"))
+        return [call for call in self.whole_calls(trace)
+                if ".forebay-" in call or "/proc/self/fd" in call]
+
+    @staticmethod
+    def whole_calls(trace):
+        """One line a call, where it ended: another thread's may have come in between."""
+        begun, calls = {}, []
         with open(trace) as lines:
-            return [line.rstrip() for line in lines
-                    if ".forebay-" in line or "/proc/self/fd" in line]
+            for line in lines:
+                thread, _, text = line.rstrip().partition(" ")
+                text = text.strip()
+                if text.endswith("<unfinished ...>"):
+                    begun[thread] = text.removesuffix("<unfinished ...>")
+                    continue
+                resumed = re.match(r"<\.\.\. \w+ resumed>(.*)", text)
+                calls.append(begun.pop(thread, "") + resumed[1] if resumed else text)
+        return calls
 
     def check_rewrite(self, calls):
         """From one failed sync to the next sync; returns the bytes written past the cache."""
