@@ -324,6 +324,13 @@ static const char *resolve_checksum(struct stream_options *options, enum stream_
 	return NULL;
 }
 
+/* A hundred years are as good as never, and can be counted in nanoseconds. */
+static void bound_time(int64_t *io_usec)
+{
+	if (*io_usec > 100 * 365 * INT64_C(86400) * USEC_PER_SEC)
+		*io_usec = 100 * 365 * INT64_C(86400) * USEC_PER_SEC;
+}
+
 static const char *resolve_rest(struct stream_options *options)
 {
 	set_default(&options->on_error, STREAM_ON_ERROR_FAIL);
@@ -335,6 +342,9 @@ static const char *resolve_rest(struct stream_options *options)
 	if (options->rotate_every_bytes != OPTION_UNSET &&
 	    options->size_hint > options->rotate_every_bytes)
 		options->size_hint = options->rotate_every_bytes;
+	bound_time(&options->sync_interval_usec);
+	bound_time(&options->attach_timeout_usec);
+	bound_time(&options->rotate_every_usec);
 	if (options->sync_interval_usec < 1)
 		return "syncIntervalUSec";
 	if (options->attach_timeout_usec < 0)

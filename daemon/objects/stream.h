@@ -24,9 +24,11 @@
  *	stream_write.c		Write, End, Cork, Uncork
  *	stream_producer.c	Attach, and what follows a hang-up
  *	stream_pump.c		carries out what the flow says; states, timers, events
- *	stream_transfer.c	batches to files: transfers and syncs
+ *	stream_transfer.c	batches to files
+ *	stream_sync.c		when they are synced
  *	stream_transform.c	steps and digests: what is stored is not what was written
  *	stream_blocks.c		the private memory that takes
+ *	stream_marks.c		where positions in the stream and in what is stored meet
  *	stream_direct.c		which bytes go past the page cache
  *	stream_cache.c		what went through the page cache: early writeback, dropped when synced
  *	stream_reserve.c	room on the disk ahead of the writer
@@ -387,6 +389,8 @@ void stream_transfers_fini(struct stream *stream);
 void stream_batch_begin(struct stream *stream, struct flow_sink *sink);
 /* Submits what can be, completes what is over, syncs what is due. True: something moved. */
 bool stream_transfer(struct stream *stream);
+/* Runs the pump when a request of so many bytes would be taken. */
+void stream_wait_for_room(struct stream *stream, uint64_t cost_bytes);
 /* Tries the failed ones again. */
 void stream_transfer_retry(struct stream *stream);
 /* Up to where transfers are planned, or over; stored. */
@@ -431,6 +435,10 @@ void stream_cache_begin_file(struct stream *stream);
 void stream_cache_move(struct stream *stream);
 /* What is left to be dropped once the stream is over. On a worker. */
 void stream_cache_close(const struct stream *stream);
+
+/* stream_sync.c */
+/* Begins one if it is due. True: something moved. */
+bool stream_sync_move(struct stream *stream);
 
 /* stream_transform.c; but for init, fini and is_busy only where there is one */
 /* The memory it begins with; 0: none is needed. More, for speed, is charged as it goes. */

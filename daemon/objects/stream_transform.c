@@ -37,8 +37,7 @@
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
 #include "daemon/objects/stream_blocks.h"
-
-#define MARKS 256
+#include "daemon/objects/stream_marks.h"
 
 /* What a job is fed: to compress it takes some tens of milliseconds. */
 #define JOB_BYTES (UINT64_C(1024) * 1024)
@@ -46,13 +45,6 @@
 #define COPY_BYTES (64 * 1024)
 
 #define NS_PER_USEC UINT64_C(1000)
-
-struct mark {
-	uint64_t position;
-	uint64_t stored;
-	bool boundary;	       /* the steps can begin anew from here */
-	struct digest *digest; /* of what is stored up to here; NULL: none is taken */
-};
 
 /* What a worker is given and what it found. */
 struct job {
@@ -83,11 +75,7 @@ struct stream_transform {
 	struct job job;
 	struct stream_blocks blocks;
 
-	struct mark base;
-	struct mark
-		marks[MARKS]; /* a circle of `marks_count` from `marks_first`, behind the base */
-	uint32_t marks_first;
-	uint32_t marks_count;
+	struct stream_marks marks;
 
 	uint64_t fed;	      /* position */
 	uint64_t fed_ns;      /* when the first byte behind the last mark was */
@@ -104,20 +92,9 @@ static bool has_steps(const struct stream *stream)
 	return stream->options.steps_count > 0;
 }
 
-static struct mark *mark_at(struct stream_transform *transform, uint32_t index)
+static bool frame_is_open(const struct stream_transform *transform)
 {
-	return &transform->marks[(transform->marks_first + index) % MARKS];
-}
-
-static const struct mark *last_mark(struct stream_transform *transform)
-{
-	return transform->marks_count > 0 ? mark_at(transform, transform->marks_count - 1) :
-					    &transform->base;
-}
-
-static bool frame_is_open(struct stream_transform *transform)
-{
-	return transform->fed > last_mark(transform)->position;
+	return transform->fed > stream_marks_last(&transform->marks)->position;
 }
 
 /* ---- made and ended ---- */
@@ -131,12 +108,11 @@ static int make(struct stream_transform *transform)
 		transform->copy = malloc(COPY_BYTES);
 		r = transform->copy ? 0 : -ENOMEM;
 	}
+	if (r == 0)
+		r = stream_marks_init(&transform->marks, (enum stream_checksum)options->checksum);
 	if (r < 0 || options->checksum == STREAM_CHECKSUM_NONE)
 		return r;
-	r = digest_new((enum stream_checksum)options->checksum, &transform->digest);
-	if (r < 0)
-		return r;
-	return digest_new((enum stream_checksum)options->checksum, &transform->base.digest);
+	return digest_new((enum stream_checksum)options->checksum, &transform->digest);
 }
 
 static bool is_needed(const struct stream_options *options)
@@ -168,7 +144,6 @@ int stream_transform_init(struct stream *stream)
 		return -ENOMEM;
 	stream->transform = transform;
 	transform->stream = stream;
-	transform->base.boundary = true;
 	return make(transform);
 }
 
@@ -183,78 +158,30 @@ void stream_transform_fini(struct stream *stream)
 	step_chain_free(transform->chain);
 	free(transform->copy);
 	digest_free(transform->digest);
-	digest_free(transform->base.digest);
-	for (int i = 0; i < MARKS; i++)
-		digest_free(transform->marks[i].digest);
+	stream_marks_fini(&transform->marks);
 	stream_blocks_fini(&transform->blocks);
 	free(transform);
 }
 
-/* ---- marks ---- */
-
-/* The digest of the next mark, for the snapshot. NULL where none is taken. */
-static int get_snapshot(struct stream_transform *transform, struct digest **ret_digest)
-{
-	struct mark *mark = mark_at(transform, transform->marks_count);
-	int r = 0;
-
-	if (transform->digest && !mark->digest)
-		r = digest_new((enum stream_checksum)transform->stream->options.checksum,
-			       &mark->digest);
-	if (r == 0)
-		*ret_digest = mark->digest;
-	return r;
-}
-
-static void add_mark(struct stream_transform *transform)
-{
-	struct mark *mark = mark_at(transform, transform->marks_count);
-
-	assert(transform->marks_count < MARKS);
-	mark->position = transform->fed;
-	mark->stored = transform->stored;
-	mark->boundary = step_chain_is_at_boundary(transform->chain);
-	transform->marks_count++;
-	transform->frame_wanted = false;
-}
-
-/* The marks up to this position are behind us: the last of them is the base. */
-static void pass_marks(struct stream_transform *transform, uint64_t position)
-{
-	while (transform->marks_count > 0 && mark_at(transform, 0)->position <= position) {
-		struct mark passed = *mark_at(transform, 0);
-
-		*mark_at(transform, 0) = (struct mark){ .digest = transform->base.digest };
-		transform->base = passed;
-		transform->marks_first = (transform->marks_first + 1) % MARKS;
-		transform->marks_count--;
-	}
-}
+/* ---- how far it is ---- */
 
 void stream_transform_synced(struct stream *stream)
 {
 	if (stream->transform)
-		pass_marks(stream->transform, stream->synced);
+		stream_marks_pass(&stream->transform->marks, stream->synced);
 }
 
 uint64_t stream_transform_written(struct stream *stream, uint64_t stored_end)
 {
 	struct stream_transform *transform = stream->transform;
-	uint64_t written = stream->written;
+	uint64_t written = stream_marks_reached(&transform->marks, stored_end, stream->written);
 
 	/* Not written to when it stays: at the end a worker reads it. */
 	if (transform->stored_end != stored_end)
 		transform->stored_end = stored_end;
-	for (uint32_t i = 0; i < transform->marks_count; i++) {
-		const struct mark *mark = mark_at(transform, i);
-
-		if (mark->stored > stored_end)
-			break;
-		written = mark->position;
-	}
 	/* Where nothing is held for a sync there is no way back either. */
 	if (stream->options.ack == STREAM_ACK_WRITTEN)
-		pass_marks(transform, written);
+		stream_marks_pass(&transform->marks, written);
 	return written;
 }
 
@@ -364,8 +291,11 @@ static void take_result(struct stream_transform *transform)
 	transform->stored += job->produced;
 	job->block->length += job->produced;
 	transform->frame_ending = job->end_frame && !job->marked && job->consumed == job->in_bytes;
-	if (job->marked)
-		add_mark(transform);
+	if (job->marked) {
+		stream_marks_add(&transform->marks, transform->fed, transform->stored,
+				 step_chain_is_at_boundary(transform->chain));
+		transform->frame_wanted = false;
+	}
 	job->block->closed = job->marked || job->full || stream_block_room(job->block) == 0;
 }
 
@@ -443,7 +373,7 @@ static bool frame_is_due(struct stream *stream)
 	uint64_t limit =
 		sync_rule_limit(stream->ring.bytes, stream->options.ack != STREAM_ACK_WRITTEN);
 
-	return transform->fed - last_mark(transform)->position >= limit ||
+	return transform->fed - stream_marks_last(&transform->marks)->position >= limit ||
 	       frame_due_ns(stream) <= stream_now_ns();
 }
 
@@ -469,7 +399,7 @@ bool stream_transform_is_busy(const struct stream *stream)
 
 bool stream_transform_needs_sync(const struct stream *stream)
 {
-	return stream->transform && stream->transform->marks_count == MARKS;
+	return stream->transform && stream_marks_are_full(&stream->transform->marks);
 }
 
 /* A block beyond the first is worth having only as long as its user may have more. */
@@ -506,9 +436,10 @@ bool stream_transform_move(struct stream *stream)
 	    (frame_is_due(stream) || (!batch && frame_is_waited_for(stream))))
 		transform->frame_wanted = true;
 	if ((!batch && !transform->frame_wanted && !transform->frame_ending) ||
-	    transform->marks_count == MARKS)
+	    stream_marks_are_full(&transform->marks))
 		return false;
-	if (open_block(transform, &block) < 0 || get_snapshot(transform, &snapshot) < 0) {
+	if (open_block(transform, &block) < 0 ||
+	    stream_marks_snapshot(&transform->marks, &snapshot) < 0) {
 		stream_fail(stream, "memory", ENOMEM, (int64_t)transform->fed);
 		return true;
 	}
@@ -621,13 +552,13 @@ int stream_transform_begin_file(struct stream *stream)
 	int r = 0;
 
 	assert(!transform->job.busy && !frame_is_open(transform));
-	pass_marks(transform, transform->fed);
+	stream_marks_pass(&transform->marks, transform->fed);
 	transform->stored_most = transform->stored;
 	stream->base_offset = 0 - transform->stored;
 	if (transform->digest)
 		r = digest_reset(transform->digest);
 	if (r == 0 && transform->digest)
-		r = digest_reset(transform->base.digest);
+		r = digest_reset(transform->marks.base.digest);
 	return r;
 }
 
@@ -635,8 +566,8 @@ int stream_transform_begin_file(struct stream *stream)
 
 bool stream_transform_can_rewind(const struct stream *stream)
 {
-	return stream->transform->base.boundary &&
-	       stream->transform->base.position == stream->synced;
+	return stream->transform->marks.base.boundary &&
+	       stream->transform->marks.base.position == stream->synced;
 }
 
 /* Nothing of the batch is planned that lies behind the position. */
@@ -665,15 +596,15 @@ int stream_transform_rewind(struct stream *stream)
 	assert(!transform->job.busy);
 	step_chain_reset(transform->chain);
 	if (transform->digest)
-		r = digest_copy(transform->digest, transform->base.digest);
+		r = digest_copy(transform->digest, transform->marks.base.digest);
 	stream_blocks_drop(&transform->blocks);
 	if (transform->planned > transform->stored_most)
 		transform->stored_most = transform->planned;
-	transform->marks_count = 0;
-	transform->fed = transform->base.position;
-	transform->stored = transform->base.stored;
-	transform->planned = transform->base.stored;
-	transform->stored_end = transform->base.stored;
+	stream_marks_drop(&transform->marks);
+	transform->fed = transform->marks.base.position;
+	transform->stored = transform->marks.base.stored;
+	transform->planned = transform->marks.base.stored;
+	transform->stored_end = transform->marks.base.stored;
 	transform->frame_wanted = false;
 	transform->frame_ending = false;
 	stream->written = stream->synced;
