@@ -10,9 +10,10 @@
 /*
  * The reader's buffer: [start, end) was received and not handed out, start <= searched <= end,
  * start <= tail <= end. Handed-out bytes before start stay in place until the next call, so
- * that a frame's text need not be copied. An idle reader keeps none.
+ * that a frame's text need not be copied. An idle reader keeps no more than FIRST_BYTES, and
+ * so does a writer: a small call and its reply need no memory each time.
  */
-#define FIRST_BYTES ((size_t)4096)
+#define FIRST_BYTES ((size_t)512)
 #define BATCHES 2
 
 void frame_reader_init(struct frame_reader *reader, size_t limit_bytes)
@@ -185,10 +186,12 @@ static void give_descriptors(struct frame_reader *reader, size_t offset, struct 
 	}
 }
 
-/* A peer that says nothing costs no buffer: there may be thousands of them. */
+/* A peer that says nothing costs next to no buffer: there may be thousands of them. */
 static void release_room(struct frame_reader *reader)
 {
 	compact(reader);
+	if (reader->capacity_bytes <= FIRST_BYTES)
+		return;
 	free(reader->buffer);
 	reader->buffer = NULL;
 	reader->capacity_bytes = 0;
@@ -394,6 +397,8 @@ void frame_writer_sent(struct frame_writer *writer, size_t bytes)
 
 	writer->start = 0;
 	writer->end = 0;
+	if (writer->capacity_bytes <= FIRST_BYTES)
+		return;
 	free(writer->buffer);
 	writer->buffer = NULL;
 	writer->capacity_bytes = 0;

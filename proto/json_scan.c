@@ -220,7 +220,12 @@ static int scan_string(struct scanner *scanner, enum json_scan_reason *ret_reaso
 
 static void skip_space(struct scanner *scanner)
 {
-	scanner->at += strspn(scanner->text + scanner->at, " \t\n\r");
+	const char *at = scanner->text + scanner->at;
+
+	/* Mostly there is none: strspn() would make its table each time. */
+	while (*at == ' ' || *at == '\t' || *at == '\n' || *at == '\r')
+		at++;
+	scanner->at = (size_t)(at - scanner->text);
 }
 
 static int push_key(struct scanner *scanner, struct key key)

@@ -267,6 +267,35 @@ bool message_split_method(const char *method, size_t *ret_interface_bytes, const
 	return true;
 }
 
+/* As text, the caller's to cJSON_free(). An object with nothing in it, or none, needs none. */
+static int print(const cJSON *value, char **ret_text)
+{
+	*ret_text = NULL;
+	if (!value || (cJSON_IsObject(value) && !value->child))
+		return 0;
+	*ret_text = cJSON_PrintUnformatted(value);
+	return *ret_text ? 0 : -ENOMEM;
+}
+
+/* One after the other, in memory of its own. */
+static int join(const char *const *pieces, size_t count, char **ret_text, size_t *ret_text_bytes)
+{
+	size_t bytes = 0;
+	char *text, *end;
+
+	for (size_t i = 0; i < count; i++)
+		bytes += strlen(pieces[i]);
+	text = malloc(bytes + 1);
+	if (!text)
+		return -ENOMEM;
+	end = text;
+	for (size_t i = 0; i < count; i++)
+		end = stpcpy(end, pieces[i]);
+	*ret_text = text;
+	*ret_text_bytes = bytes;
+	return 0;
+}
+
 /*
  * Puts an envelope together: a string member (or none), the parameters, and what follows
  * them. The text is looked at as a whole, since any string in it may come from a file name.
@@ -275,26 +304,37 @@ static int build(const char *key, const char *value, const cJSON *parameters, co
 		 char **ret_text, size_t *ret_text_bytes)
 {
 	cJSON *string = value ? cJSON_CreateString(value) : NULL;
-	char *value_text = string ? cJSON_PrintUnformatted(string) : NULL;
-	char *parameters_text = parameters ? cJSON_PrintUnformatted(parameters) : NULL;
-	char *text = NULL;
-	int length = -1;
+	char *value_text = NULL, *parameters_text = NULL, *text = NULL;
+	size_t bytes;
+	int r = value && !string ? -ENOMEM : print(string, &value_text);
 
-	if ((!value || value_text) && (!parameters || parameters_text))
-		length = asprintf(&text, "{%s%s%s\"parameters\":%s%s}", key,
-				  value_text ? value_text : "", value_text ? "," : "",
-				  parameters_text ? parameters_text : "{}", flag);
+	if (r == 0)
+		r = print(parameters, &parameters_text);
+	if (r == 0) {
+		const char *const pieces[] = {
+			"{",
+			key,
+			value_text ? value_text : "",
+			value_text ? "," : "",
+			"\"parameters\":",
+			parameters_text ? parameters_text : "{}",
+			flag,
+			"}",
+		};
+
+		r = join(pieces, sizeof(pieces) / sizeof(pieces[0]), &text, &bytes);
+	}
 	cJSON_Delete(string);
 	cJSON_free(value_text);
 	cJSON_free(parameters_text);
-	if (length < 0)
-		return -ENOMEM;
-	if (!encoding_utf8_is_valid(text, (size_t)length)) {
+	if (r)
+		return r;
+	if (!encoding_utf8_is_valid(text, bytes)) {
 		free(text);
 		return -EILSEQ;
 	}
 	*ret_text = text;
-	*ret_text_bytes = (size_t)length;
+	*ret_text_bytes = bytes;
 	return 0;
 }
 
