@@ -413,11 +413,12 @@ static enum found find_next(struct search *search, int64_t *ret_usec)
 
 int calendar_next(const struct calendar *calendar, int64_t after_usec, int64_t *ret_usec)
 {
-	int64_t from_usec = after_usec < 0 ? 0 : after_usec + 1;
 	struct search search;
+	int64_t from_usec;
 
 	if (after_usec >= CALENDAR_END_USEC)
 		return CALENDAR_E_NEVER;
+	from_usec = after_usec < 0 ? 0 : after_usec + 1;
 	/*
 	 * In a fold the search may take a time for the earlier of its two moments and so answer
 	 * with one that has passed, or go round in circles; in systemd it does. A timer that

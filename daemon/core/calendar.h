@@ -25,8 +25,8 @@ struct zone;
 /* Longer ones are refused: nobody writes them. */
 #define CALENDAR_TEXT_BYTES_MAX 4096
 
-/* No time is at or after this one, the end of the year 2199 in UTC. */
-#define CALENDAR_END_USEC (INT64_C(7258118400) * 1000000)
+/* No time is at or after this one: the year 2199 is over, wherever it was. */
+#define CALENDAR_END_USEC (INT64_C(7258291200) * 1000000)
 
 enum calendar_outcome {
 	CALENDAR_E_SYNTAX = 1,

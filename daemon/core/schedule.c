@@ -48,15 +48,17 @@ int schedule_check_ahead(const struct schedule *schedule, int64_t now_usec,
 {
 	int64_t first_usec;
 
-	if (schedule_preview(schedule, now_usec, &first_usec, 1) == 1)
+	/* A preview leaves out what is due at once. */
+	if (schedule->after_usec != SCHEDULE_UNSET ||
+	    schedule_preview(schedule, now_usec, &first_usec, 1) == 1)
 		return 0;
 	if (schedule->calendar)
 		return bad("calendar", "no such time lies ahead", ret_parameter, ret_reason);
-	if (schedule->every_usec > 0)
+	if (schedule->every_usec != SCHEDULE_UNSET)
 		return bad("everyUSec", "no such time lies ahead", ret_parameter, ret_reason);
-	if (schedule->at_usec >= 0)
+	if (schedule->at_usec != SCHEDULE_UNSET)
 		return bad("atUSec", "the time has passed", ret_parameter, ret_reason);
-	/* Due at once is ahead, and one without any time waits to be told. */
+	/* One without any time waits to be told. */
 	return 0;
 }
 

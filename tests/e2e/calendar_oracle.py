@@ -242,8 +242,13 @@ def parse_output(output, zone):
     return answers
 
 
+# In place of an answer.
+REFUSED_IT = "refused"
+GAVE_UP = "gave up"
+
+
 def ask(cases):
-    """The answer to each case; None where the expression is refused."""
+    """The answer to each case: (normal form, [seconds]), REFUSED_IT or GAVE_UP."""
     batches = {}
     for zone, start, expression in cases:
         batches.setdefault((zone, start), []).append(expression)
@@ -256,5 +261,28 @@ def ask(cases):
                  "SYSTEMD_PAGER": ""})
         found = parse_output(done.stdout, zone)
         for expression in expressions:
-            answers[zone, start, expression] = found.get(expression)
+            stuck = f"Failed to determine next elapse for '{expression}'" in done.stderr
+            answers[zone, start, expression] = found.get(
+                expression, GAVE_UP if stuck else REFUSED_IT)
     return [answers[case] for case in cases]
+
+
+def went_wrong(start, answer):
+    """systemd's search goes back in time in some folds, and round in circles in others."""
+    return answer == GAVE_UP or any(
+        later < earlier for earlier, later in zip([start, *answer[1]], answer[1]))
+
+
+def with_zone(expression, zone):
+    """The same for whom the zone is not the own one."""
+    named = expression.endswith((" UTC", *(f" {name}" for name in ZONES)))
+    if zone == "UTC" or named or expression.startswith("@"):
+        return expression
+    return f"{expression} {zone}"
+
+
+def meets(moves, start, times):
+    """Whether the clock is moved on the way, or one of the times is there twice."""
+    way = [start, *times]
+    return any(earlier < moment <= later or abs(moment - later) < abs(forward)
+               for moment, forward, _ in moves for earlier, later in zip(way, times))
