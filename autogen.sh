@@ -17,8 +17,8 @@ build_packages="autoconf automake gcc libc6-dev libcjson-dev libevent-dev libini
 	libzstd-dev make pkg-config zlib1g-dev"
 # The unit tests, the tools that watch or attack the daemon, and foreign clients.
 test_packages="check clang clang-format golang-github-varlink-go-dev golang-go gzip jq
-	libclang-rt-14-dev procps python3 socat strace systemd util-linux valgrind varlink-go xz-utils
-	zstd"
+	libclang-rt-14-dev procps python3 socat strace systemd tzdata util-linux valgrind varlink-go
+	xz-utils zstd"
 long_packages="btrfs-progs e2fsprogs fio fuse3 mount qemu-system-x86 qemu-utils xfsprogs"
 
 usage() {

@@ -137,6 +137,13 @@ static const struct option_row stream_wait_options[] = {
 	END_ROW,
 };
 
+static const struct option_row job_test_schedule_options[] = {
+	{ "count", OPTION_NUMBER, "N", NULL, NULL, "how many times to show, 10 if not said" },
+	{ "from", OPTION_TEXT, "TIME", NULL, NULL,
+	  "after this time, not after now: 2026-10-25 02:30, @1700000000" },
+	END_ROW,
+};
+
 static const struct option_row store_options[] = { STORE_ROW, END_ROW };
 
 const struct verb verbs[] = {
@@ -193,6 +200,8 @@ const struct verb verbs[] = {
 	  verb_store_remove },
 	{ "store", "verify", "PATH", "hold a file against its recorded digest", 1, 1, store_options,
 	  NULL, verb_store_verify },
+	{ "job", "test-schedule", "EXPR", "the next times of a calendar expression", 1, 1,
+	  job_test_schedule_options, NULL, verb_job_test_schedule },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },
 };
 

@@ -95,6 +95,7 @@ enum verb_status verb_store_list(struct verb_call *call);
 enum verb_status verb_store_files(struct verb_call *call);
 enum verb_status verb_store_remove(struct verb_call *call);
 enum verb_status verb_store_verify(struct verb_call *call);
+enum verb_status verb_job_test_schedule(struct verb_call *call);
 
 /* The rows of write's options are many: they stand with the verb. */
 extern const struct option_row verb_write_options[];

@@ -11,6 +11,7 @@ struct certification;
 extern const struct command cmd_buffer_table[];
 extern const struct command cmd_certification_table[];
 extern const struct command cmd_daemon_table[];
+extern const struct command cmd_job_table[];
 extern const struct command cmd_pool_table[];
 extern const struct command cmd_service_table[];
 extern const struct command cmd_store_table[];

@@ -21,6 +21,7 @@
 #define CERTIFICATION "org.varlink.certification."
 #define BUFFER "io.forebay.buffer."
 #define DAEMON "io.forebay.daemon."
+#define JOB "io.forebay.job."
 #define POOL "io.forebay.pool."
 #define STORE "io.forebay.store."
 #define STREAM "io.forebay.stream."
@@ -114,6 +115,10 @@ static const struct row rows[] = {
 	[REFUSAL_NO_SUCH_FILE] = { STORE "NoSuchFile",
 				   NULL,
 				   { { "store", PART_TEXT }, { "path", PART_REASON } } },
+
+	[REFUSAL_BAD_SCHEDULE] = { JOB "BadSchedule",
+				   NULL,
+				   { { "parameter", PART_PARAMETER }, { "reason", PART_REASON } } },
 };
 
 static bool has_field(const struct idl_type *type, const char *name, size_t name_bytes,

@@ -29,6 +29,7 @@ static const struct command_table {
 } command_tables[] = {
 	{ "io.forebay.buffer", cmd_buffer_table },
 	{ "io.forebay.daemon", cmd_daemon_table },
+	{ "io.forebay.job", cmd_job_table },
 	{ "io.forebay.pool", cmd_pool_table },
 	{ "io.forebay.store", cmd_store_table },
 	{ "io.forebay.stream", cmd_stream_table },

@@ -59,6 +59,13 @@ int refuse_path(struct refusal *refusal, const char *path, const char *reason)
 	return REFUSED;
 }
 
+int refuse_schedule(struct refusal *refusal, const char *parameter, const char *reason)
+{
+	(void)refuse_text(refusal, REFUSAL_BAD_SCHEDULE, parameter);
+	copy_text(refusal->reason, reason);
+	return REFUSED;
+}
+
 int refuse_failed(struct refusal *refusal, uint64_t id, const struct fault *fault)
 {
 	(void)refuse_id(refusal, REFUSAL_STREAM_FAILED, id);

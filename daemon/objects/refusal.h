@@ -50,6 +50,8 @@ enum refusal_kind {
 
 	REFUSAL_NO_SUCH_STORE, /* text: store */
 	REFUSAL_NO_SUCH_FILE,  /* text: store; reason: path */
+
+	REFUSAL_BAD_SCHEDULE, /* text: parameter; reason */
 };
 
 #define REFUSAL_TEXT_BYTES 4096
@@ -71,6 +73,7 @@ int refuse_id(struct refusal *refusal, enum refusal_kind kind, uint64_t id);
 int refuse_range(struct refusal *refusal, const char *parameter, int64_t minimum, int64_t maximum);
 int refuse_limit(struct refusal *refusal, const char *limit, uint64_t maximum);
 int refuse_path(struct refusal *refusal, const char *path, const char *reason);
+int refuse_schedule(struct refusal *refusal, const char *parameter, const char *reason);
 int refuse_failed(struct refusal *refusal, uint64_t id, const struct fault *fault);
 
 #endif

@@ -11,6 +11,7 @@
 #include "daemon/objects/pools.h"
 #include "daemon/objects/stream.h"
 #include "daemon/objects/streams.h"
+#include "daemon/objects/zones.h"
 
 /* Over all users; a name of its own, since no single user has reached a limit. */
 #define TOTAL_NAME "memoryBytesTotal"
@@ -20,6 +21,7 @@ void registry_init(struct registry *registry)
 	*registry = (struct registry){ 0 };
 	list_init(&registry->users);
 	list_init(&registry->stores);
+	list_init(&registry->zones);
 	list_init(&registry->stream_observers);
 	id_map_init(&registry->buffers);
 	id_map_init(&registry->streams);
@@ -32,6 +34,7 @@ void registry_fini(struct registry *registry)
 	assert(list_is_empty(&registry->stream_observers));
 	assert(registry->buffers.count == 0 && registry->streams.count == 0);
 	assert(registry->memory_bytes == 0 && registry->errands == 0);
+	zones_free_all(registry);
 	id_map_fini(&registry->buffers);
 	id_map_fini(&registry->streams);
 }

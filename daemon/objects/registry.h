@@ -50,6 +50,7 @@ struct registry {
 
 	struct list users;  /* user::registry_link */
 	struct list stores; /* store::link */
+	struct list zones;  /* held_zone::link, those read last come first */
 	struct id_map buffers;
 	struct id_map streams;
 	struct list stream_observers; /* stream_observer::link, those of all streams */

@@ -15,7 +15,7 @@
 #include "proto/interfaces.h"
 #include "proto/message.h"
 
-#define REFUSAL_LAST REFUSAL_NO_SUCH_FILE
+#define REFUSAL_LAST REFUSAL_BAD_SCHEDULE
 
 static struct refusal refusal;
 

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "client/moment.h"
+
+#include <check.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#define SECOND INT64_C(1000000)
+
+static void check_moment(const char *text, int64_t wanted_sec)
+{
+	int64_t usec;
+
+	ck_assert_msg(moment_parse(text, 77 * SECOND, &usec) == 0, "%s", text);
+	ck_assert_msg(usec == wanted_sec * SECOND, "%s: %ld", text, (long)(usec / SECOND));
+}
+
+START_TEST(moments_are_read_in_local_time_and_in_utc)
+{
+	ck_assert_int_eq(setenv("TZ", "XXX-2", 1), 0);
+	tzset();
+	check_moment("now", 77);
+	check_moment("@1700000000", 1700000000);
+	check_moment("2026-01-01", 1767225600 - 7200);
+	check_moment("2026-01-01 03:04", 1767225600 + 11040 - 7200);
+	check_moment("2026-01-01 03:04:05", 1767225600 + 11045 - 7200);
+	check_moment("2026-01-01 UTC", 1767225600);
+	check_moment("2026-01-01 03:04:05 UTC", 1767225600 + 11045);
+}
+END_TEST
+
+START_TEST(other_texts_are_no_moments)
+{
+	static const char *const texts[] = { "",
+					     "@",
+					     "@-1",
+					     "@12x",
+					     "@999999999999",
+					     "yesterday",
+					     "2026-02-30",
+					     "2026-13-01",
+					     "2026-01-01 25:00",
+					     "2026-01-01 3:4 CET",
+					     "12:00" };
+	int64_t usec;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		ck_assert_msg(moment_parse(texts[i], 0, &usec) == -EINVAL, "%s", texts[i]);
+}
+END_TEST
+
+static void check_distance(int64_t usec, const char *wanted)
+{
+	char text[UNITS_TEXT_BYTES + 8];
+
+	ck_assert_str_eq(moment_format_distance(usec, 0, text), wanted);
+}
+
+START_TEST(distances_have_two_units)
+{
+	check_distance(0, "now");
+	check_distance(999, "now");
+	check_distance(1500, "in 1ms");
+	check_distance(59 * SECOND + 999999, "in 59s");
+	check_distance(3661 * SECOND, "in 1h 1min");
+	check_distance(90061 * SECOND, "in 1d 1h");
+	check_distance(-125 * SECOND, "2min 5s ago");
+	check_distance(8 * 86400 * SECOND + 5 * SECOND, "in 1w 1d");
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("client_moment");
+	TCase *all = tcase_create("all");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, all);
+	tcase_add_test(all, moments_are_read_in_local_time_and_in_utc);
+	tcase_add_test(all, other_texts_are_no_moments);
+	tcase_add_test(all, distances_have_two_units);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
