@@ -220,12 +220,11 @@ class Generator:
         return made
 
 
-TIME = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC")
+TIME = re.compile(r"\w{3} (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:([+-]\d\d)(\d\d)?|\w+)$")
 
 
-def parse_output(output, zone):
+def parse_output(output):
     """expression -> (normal form, [seconds])"""
-    wanted = ("(in UTC)",) if zone != "UTC" else ("Next elapse", "Iter. #")
     answers = {}
     original = None
     for line in output.splitlines():
@@ -237,8 +236,12 @@ def parse_output(output, zone):
             times = []
             answers[value if original is None else original] = (value, times)
             original = None
-        elif label.startswith(wanted) and value != "never":
-            times.append(at(TIME.match(value).group(1)))
+        elif label.startswith(("Next elapse", "Iter. #")) and value != "never":
+            found = TIME.match(value)
+            times.append(at(found[1]) - int(found[2] or 0) * 3600)
+        elif label == "(in UTC)":
+            # Left out where the zone's last rule is UTC, whatever it is at that time.
+            times[-1] = at(TIME.match(value)[1])
     return answers
 
 
@@ -259,7 +262,7 @@ def ask(cases):
              *expressions], capture_output=True, text=True, timeout=120,
             env={**os.environ, "TZ": zone, "LC_ALL": "C", "SYSTEMD_COLORS": "0",
                  "SYSTEMD_PAGER": ""})
-        found = parse_output(done.stdout, zone)
+        found = parse_output(done.stdout)
         for expression in expressions:
             stuck = f"Failed to determine next elapse for '{expression}'" in done.stderr
             answers[zone, start, expression] = found.get(
