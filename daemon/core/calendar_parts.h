@@ -54,8 +54,8 @@ struct calendar {
 
 /* A calendar while it is read. Its chains begin at 0, each in an array of its own. */
 struct calendar_draft {
-	struct calendar head;
 	struct calendar_part parts[CALENDAR_FIELDS][CALENDAR_CHAIN_PARTS_MAX];
+	struct calendar head; /* its own parts are not used: last, because their number is open */
 };
 
 /* Sorts, drops what stands there twice, fills in centuries. */
