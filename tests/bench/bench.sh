@@ -215,6 +215,16 @@ rows_fio() {
 	done
 }
 
+# The engine of machines that refuse io_uring.
+row_threads() {
+	local what="1 the same, ring 256 MiB, by the threads engine"
+	has fio && with_fio >"$TMPDIR/tried" 2>&1 || return 0
+	daemon_up "$store" --engine threads
+	pairs "$TMPDIR/fio.pairs" ring_256 with_fio
+	row "$what" GiB/s fio none "" <"$TMPDIR/fio.pairs"
+	daemon_down
+}
+
 rows_usual() {
 	local before
 	before=$(busy_share)
@@ -427,6 +437,7 @@ if wanted 1 || wanted 2 || wanted 3 || wanted 4; then
 	! wanted 4 || row_write_call
 	daemon_down
 fi
+! wanted 1 || row_threads
 ! wanted 5 || row_stall
 ! wanted 6 || row_control
 ! wanted 7 || row_many
