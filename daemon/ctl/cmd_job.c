@@ -247,6 +247,7 @@ const struct command cmd_job_table[] = {
 	{ "Resume", cmd_job_resume, 0 },
 	{ "Run", cmd_job_run, 0 },
 	{ "Save", cmd_job_save, 0 },
+	{ "SubscribeEvents", cmd_job_subscribe_events, 0 },
 	{ "TestSchedule", test_schedule, 0 },
 	{ .member = NULL },
 };

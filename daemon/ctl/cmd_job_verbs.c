@@ -10,6 +10,7 @@
 #include "daemon/ctl/call.h"
 #include "daemon/ctl/cmds.h"
 #include "daemon/ctl/errmap.h"
+#include "daemon/ctl/job_events.h"
 #include "daemon/ctl/job_param.h"
 #include "daemon/ctl/listing.h"
 #include "daemon/ctl/param.h"
@@ -310,4 +311,15 @@ int cmd_job_cancel(struct call *call, struct refusal *refusal)
 	args_add_bool(&args, "wasRunning", was_running);
 	call_reply(call, &args);
 	return 0;
+}
+
+int cmd_job_subscribe_events(struct call *call, struct refusal *refusal)
+{
+	struct job *job = NULL;
+	const char *id;
+	int r = 0;
+
+	if (args_get_string(call_args(call), "id", &id))
+		r = job_param_find(call, &job, refusal);
+	return r ? r : job_events_subscribe(call, job, refusal);
 }

@@ -465,6 +465,65 @@ class WhileRunning(JobTest):
         self.assertEqual("done", self.runtime(job)["lastResult"])
 
 
+class Events(JobTest):
+    def subscribe(self, job=None):
+        client = self.connect()
+        client.send(JOB + "SubscribeEvents", {"id": job} if job else {}, more=True)
+        self.assertTrue(client.receive_for(JOB + "SubscribeEvents").parameters["ready"])
+        return client
+
+    def next_event(self, client):
+        while True:
+            reply = client.receive_for(JOB + "SubscribeEvents")
+            if reply.parameters["event"] != "progress":
+                return reply
+
+    def test_a_run_is_told_from_its_beginning_to_its_result(self):
+        job, other = self.create("told"), self.create("other")
+        client = self.subscribe(job)
+        self.run_job(other)
+        run = self.run_job(job)
+        told = [self.next_event(client).parameters for _ in range(3)]
+        self.assertEqual(["state", "result", "state"], [event["event"] for event in told])
+        self.assertEqual(["running", "running", "waiting"],
+                         [event["runtime"]["state"] for event in told])
+        self.assertEqual(run, told[1]["run"])
+        self.assertEqual({job}, {event["id"] for event in told})
+
+    def test_a_dismissed_job_ends_its_subscription(self):
+        job = self.create("ends")
+        one, every = self.subscribe(job), self.subscribe()
+        self.job("Cancel", job)
+        self.job("Dismiss", job)
+        replies = [self.next_event(one) for _ in range(2)]
+        self.assertEqual([True, False], [reply.continues for reply in replies])
+        self.assertTrue(all(self.next_event(every).continues for _ in range(2)))
+
+    def test_more_is_needed_and_nobody_elses_are_told(self):
+        with self.fails(SERVICE + "ExpectedMore"):
+            self.client.call(JOB + "SubscribeEvents")
+        self.root_only()
+        other = self.connect(uid=65534)
+        other.send(JOB + "SubscribeEvents", {}, more=True)
+        other.receive_for(JOB + "SubscribeEvents")
+        self.run_job(self.create("secret"))
+        with self.assertRaises(TimeoutError):
+            other.receive(0.1)
+
+    def test_who_does_not_read_hears_how_much_is_missing(self):
+        job = self.create("overflow")
+        client = self.subscribe()
+        for _ in range(3000):
+            self.job("Pause", job)
+            self.job("Resume", job)
+        lost = told = 0
+        while told + lost < 6000:
+            event = self.next_event(client).parameters
+            told += event["event"] == "state"
+            lost += event.get("lost", 0)
+        self.assertEqual(6000, told + lost)
+
+
 class Schedules(JobTest):
     def test_every_is_on_time_and_counts(self):
         job = self.create("e/{run}", schedule={"everyUSec": 200_000}, retention={"keepLast": 2})
