@@ -117,7 +117,7 @@ struct job {
 	bool pause_wanted;   /* after the run */
 	bool cancel_wanted;  /* after the run */
 	bool charged;	     /* to its owner; one that was brought back may be beyond the limit */
-	struct fault *fault; /* why it is paused, or the last run failed; NULL: none */
+	struct fault *fault; /* why it is paused, or the last run failed; not to be copied */
 	char *fault_word;    /* what the operation of one that was brought back points to */
 
 	/* When. */

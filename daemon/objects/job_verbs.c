@@ -9,8 +9,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "daemon/base/log.h"
 #include "daemon/io/clock.h"
@@ -27,18 +29,20 @@ void job_set_state(struct job *job, enum job_state state)
 		job_tell(job, JOB_EVENT_STATE, NULL);
 }
 
+/* Most paths are short, and there may be very many jobs: only what is used of it is kept. */
 void job_set_fault(struct job *job, const struct fault *fault)
 {
-	if (!fault) {
-		free(job->fault);
-		job->fault = NULL;
+	size_t bytes;
+
+	free(job->fault);
+	job->fault = NULL;
+	if (!fault)
 		return;
-	}
-	if (!job->fault)
-		job->fault = malloc(sizeof(*job->fault));
+	bytes = offsetof(struct fault, path) + strlen(fault->path) + 1;
+	job->fault = malloc(bytes);
 	/* Without memory it is told without a reason. */
 	if (job->fault)
-		*job->fault = *fault;
+		memcpy(job->fault, fault, bytes);
 }
 
 static void pause_now(struct job *job)
