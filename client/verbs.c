@@ -137,6 +137,16 @@ static const struct option_row stream_wait_options[] = {
 	END_ROW,
 };
 
+static const struct option_row job_cancel_options[] = {
+	{ "run-only", OPTION_FLAG, NULL, NULL, NULL, "stop the run, keep the job" },
+	END_ROW,
+};
+
+static const struct option_row job_history_options[] = {
+	{ "limit", OPTION_NUMBER, "N", NULL, NULL, "no more than so many" },
+	END_ROW,
+};
+
 static const struct option_row job_test_schedule_options[] = {
 	{ "count", OPTION_NUMBER, "N", NULL, NULL, "how many times to show, 10 if not said" },
 	{ "from", OPTION_TEXT, "TIME", NULL, NULL,
@@ -200,6 +210,22 @@ const struct verb verbs[] = {
 	  verb_store_remove },
 	{ "store", "verify", "PATH", "hold a file against its recorded digest", 1, 1, store_options,
 	  NULL, verb_store_verify },
+	{ NULL, "save", "BUFFER PATH", "a buffer to PATH, once", 2, 2, verb_save_options, NULL,
+	  verb_save },
+	{ "job", "add", "BUFFER PATH", "keep a buffer at PATH, by a schedule or when asked", 2, 2,
+	  verb_job_add_options, NULL, verb_job_add },
+	{ "job", "list", "", "show all jobs", 0, 0, NULL, NULL, verb_job_list },
+	{ "job", "show", "JOB", "all about one job", 1, 1, NULL, NULL, verb_job_show },
+	{ "job", "run", "JOB", "have it run now, and wait for that", 1, 1, NULL, NULL,
+	  verb_job_run },
+	{ "job", "pause", "JOB", "let it run only when asked", 1, 1, NULL, NULL, verb_job_pause },
+	{ "job", "resume", "JOB", "let it go on", 1, 1, NULL, NULL, verb_job_resume },
+	{ "job", "cancel", "JOB", "end it, and a run that goes on", 1, 1, job_cancel_options, NULL,
+	  verb_job_cancel },
+	{ "job", "dismiss", "JOB", "forget one that is finished", 1, 1, NULL, NULL,
+	  verb_job_dismiss },
+	{ "job", "history", "JOB", "what its runs came to, the newest first", 1, 1,
+	  job_history_options, NULL, verb_job_history },
 	{ "job", "test-schedule", "EXPR", "the next times of a calendar expression", 1, 1,
 	  job_test_schedule_options, NULL, verb_job_test_schedule },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },

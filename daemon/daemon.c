@@ -40,6 +40,7 @@
 #include "daemon/limits.h"
 #include "daemon/loop_watch.h"
 #include "daemon/objects/errand.h"
+#include "daemon/objects/jobs.h"
 #include "daemon/objects/ledger.h"
 #include "daemon/objects/leftovers.h"
 #include "daemon/objects/pools.h"
@@ -220,6 +221,7 @@ static void on_first_turn(evutil_socket_t fd, short what, void *owner)
 	log_notice("daemon", "serving", "version=%s engine=%s", PACKAGE_VERSION,
 		   engine_name(daemon->registry.engine));
 	(void)notify_ready("serving");
+	jobs_start(&daemon->registry);
 }
 
 static void log_from_libevent(int severity, const char *message)
@@ -334,6 +336,11 @@ static int start_leftovers(struct daemon *daemon)
 	return leftovers_sweep(&daemon->registry);
 }
 
+static int start_jobs(struct daemon *daemon)
+{
+	return jobs_open(&daemon->registry);
+}
+
 static int start_service(struct daemon *daemon)
 {
 	struct service *service = &daemon->service;
@@ -427,8 +434,9 @@ static const struct {
 	{ "loop", start_loop },		  { "registry", start_registry },
 	{ "catalogue", start_catalogue }, { "ledger", start_ledger },
 	{ "stores", start_stores },	  { "leftovers", start_leftovers },
-	{ "service", start_service },	  { "shutdown", start_shutdown },
-	{ "watchdog", start_watchdog },	  { "sockets", start_sockets },
+	{ "jobs", start_jobs },		  { "service", start_service },
+	{ "shutdown", start_shutdown },	  { "watchdog", start_watchdog },
+	{ "sockets", start_sockets },
 };
 
 static int start(struct daemon *daemon)
@@ -504,6 +512,7 @@ static bool end_objects(struct daemon *daemon)
 	/* What the connections left behind ends now: files, then memory. */
 	if (!settle(daemon))
 		return false;
+	jobs_close(registry);
 	stream_free_all(registry);
 	pool_destroy_all(registry);
 	if (!settle(daemon))

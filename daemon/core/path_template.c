@@ -25,12 +25,15 @@ static const struct conversion conversions[] = {
 	{ 'z', "+0000" }, { 'F', "0000-00-00" }, { 'T', "00:00:00" },
 };
 
-/* One piece of a template: a character, a conversion, or the number. */
+/* One piece of a template: a character, a conversion, the number, or a word of a job's path. */
 enum piece_kind {
 	PIECE_END,
 	PIECE_CHARACTER,
 	PIECE_CONVERSION,
 	PIECE_NUMBER,
+	PIECE_JOB,
+	PIECE_HOST,
+	PIECE_RUN,
 	PIECE_BAD_CONVERSION,
 	PIECE_BAD_BRACE,
 };
@@ -49,6 +52,31 @@ static const char *find_shape(char letter)
 	return NULL;
 }
 
+static const struct word {
+	const char *text;
+	enum piece_kind kind;
+} words_in_braces[] = {
+	{ NUMBER, PIECE_NUMBER },
+	{ "{job}", PIECE_JOB },
+	{ "{host}", PIECE_HOST },
+	{ "{run}", PIECE_RUN },
+};
+
+/* How long the word in braces is that the text begins with, which becomes the piece's kind. */
+static size_t read_word(const char *text, struct piece *piece)
+{
+	for (size_t i = 0; i < sizeof(words_in_braces) / sizeof(words_in_braces[0]); i++) {
+		size_t bytes = strlen(words_in_braces[i].text);
+
+		if (strncmp(text, words_in_braces[i].text, bytes) == 0) {
+			piece->kind = words_in_braces[i].kind;
+			return bytes;
+		}
+	}
+	piece->kind = PIECE_BAD_BRACE;
+	return 1;
+}
+
 /* The piece at *io_text, which moves behind it. */
 static struct piece next_piece(const char **io_text)
 {
@@ -57,18 +85,22 @@ static struct piece next_piece(const char **io_text)
 
 	if (text[0] == '\0')
 		return (struct piece){ .kind = PIECE_END };
+	if (text[0] == '{') {
+		*io_text = text + read_word(text, &piece);
+		return piece;
+	}
 	if (text[0] == '%' && text[1] != '%') {
 		piece.shape = find_shape(text[1]);
 		piece.kind = piece.shape ? PIECE_CONVERSION : PIECE_BAD_CONVERSION;
 		piece.character = text[1];
-	} else if (text[0] == '{') {
-		piece.kind =
-			strncmp(text, NUMBER, NUMBER_BYTES) == 0 ? PIECE_NUMBER : PIECE_BAD_BRACE;
 	}
-	*io_text = piece.kind == PIECE_NUMBER ? text + NUMBER_BYTES :
-		   text[0] == '%' && text[1]  ? text + 2 :
-						text + 1;
+	*io_text = text[0] == '%' && text[1] ? text + 2 : text + 1;
 	return piece;
+}
+
+static bool is_job_word(enum piece_kind kind)
+{
+	return kind == PIECE_JOB || kind == PIECE_HOST || kind == PIECE_RUN;
 }
 
 /* ---- checks ---- */
@@ -81,7 +113,7 @@ static const char *find_fault(const char *text)
 	while ((piece = next_piece(&text)).kind != PIECE_END) {
 		if (piece.kind == PIECE_BAD_CONVERSION)
 			return "an unknown conversion follows a percent sign";
-		if (piece.kind == PIECE_BAD_BRACE)
+		if (piece.kind == PIECE_BAD_BRACE || is_job_word(piece.kind))
 			return "a brace that does not begin {n}";
 		if (piece.kind == PIECE_NUMBER && ++numbers > 1)
 			return "{n} stands there twice";
@@ -125,29 +157,42 @@ bool path_template_has_number(const char *text)
 
 /* ---- from a template to a path ---- */
 
+/* What stands for the pieces: NULL words for a rotation, which has a number. */
+struct meaning {
+	const struct path_template_time *time;
+	uint64_t number;
+	const struct path_template_words *words;
+};
+
 /* Bytes put into `room` of that many bytes, with a NUL behind them; 0: they do not fit. */
-static size_t put_piece(const struct piece *piece, const struct path_template_time *time,
-			uint64_t number, char *room, size_t room_bytes)
+static size_t put_piece(const struct piece *piece, const struct meaning *meaning, char *room,
+			size_t room_bytes)
 {
+	const struct path_template_words *words = meaning->words;
 	int length;
 
 	if (piece->kind == PIECE_CONVERSION)
-		return time->write(time, piece->character, room, room_bytes);
-	length = piece->kind == PIECE_NUMBER ?
-			 snprintf(room, room_bytes, "%llu", (unsigned long long)number) :
-			 snprintf(room, room_bytes, "%c", piece->character);
+		return meaning->time->write(meaning->time, piece->character, room, room_bytes);
+	if (piece->kind == PIECE_NUMBER || piece->kind == PIECE_RUN)
+		length = snprintf(room, room_bytes, "%llu",
+				  (unsigned long long)(words ? words->run : meaning->number));
+	else if (is_job_word(piece->kind))
+		length = snprintf(room, room_bytes, "%s",
+				  piece->kind == PIECE_JOB ? words->job : words->host);
+	else
+		length = snprintf(room, room_bytes, "%c", piece->character);
 	return length > 0 && (size_t)length < room_bytes ? (size_t)length : 0;
 }
 
-bool path_template_expand(const char *text, const struct path_template_time *time, uint64_t number,
-			  char path[static PATH_TEMPLATE_BYTES])
+static bool expand(const char *text, const struct meaning *meaning,
+		   char path[static PATH_TEMPLATE_BYTES])
 {
 	struct piece piece;
 	size_t length = 0;
 
 	while ((piece = next_piece(&text)).kind != PIECE_END) {
-		size_t bytes = put_piece(&piece, time, number, path + length,
-					 PATH_TEMPLATE_BYTES - length);
+		size_t bytes =
+			put_piece(&piece, meaning, path + length, PATH_TEMPLATE_BYTES - length);
 
 		if (bytes == 0)
 			return false;
@@ -155,6 +200,50 @@ bool path_template_expand(const char *text, const struct path_template_time *tim
 	}
 	path[length] = '\0';
 	return true;
+}
+
+bool path_template_expand(const char *text, const struct path_template_time *time, uint64_t number,
+			  char path[static PATH_TEMPLATE_BYTES])
+{
+	const struct meaning meaning = { .time = time, .number = number };
+
+	return expand(text, &meaning, path);
+}
+
+bool path_template_expand_job(const char *text, const struct path_template_time *time,
+			      const struct path_template_words *words,
+			      char path[static PATH_TEMPLATE_BYTES])
+{
+	const struct meaning meaning = { .time = time, .words = words };
+
+	return expand(text, &meaning, path);
+}
+
+static const char *find_fault_of_job(const char *text)
+{
+	struct piece piece;
+
+	while ((piece = next_piece(&text)).kind != PIECE_END) {
+		if (piece.kind == PIECE_BAD_CONVERSION)
+			return "an unknown conversion follows a percent sign";
+		if (piece.kind == PIECE_BAD_BRACE || piece.kind == PIECE_NUMBER)
+			return "a brace that begins none of {job}, {run} and {host}";
+	}
+	return NULL;
+}
+
+bool path_template_check_job(const char *text, const struct path_template_words *words,
+			     const char **ret_reason)
+{
+	static const struct path_template_time sample = { write_shape };
+	struct path_template_words longest = *words;
+	char path[PATH_TEMPLATE_BYTES];
+
+	longest.run = PATH_TEMPLATE_NUMBER_MAX;
+	*ret_reason = find_fault_of_job(text);
+	if (!*ret_reason && !path_template_expand_job(text, &sample, &longest, path))
+		*ret_reason = "the path is too long";
+	return *ret_reason ? false : path_check(path, ret_reason);
 }
 
 /* ---- from a name back to its number ---- */

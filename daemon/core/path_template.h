@@ -12,6 +12,9 @@
  *
  *	%Y %y %C %G %g %m %d %j %H %I %M %S %u %w %U %V %W %a %b %p %z %F %T
  *
+ * A job's path is such a template too, but for {n}: {job}, {run} and {host} stand in it, each
+ * as often as wanted and anywhere, and it may have nothing of all that.
+ *
  * Pure: whoever calls has the time written.
  */
 
@@ -47,5 +50,19 @@ bool path_template_expand(const char *text, const struct path_template_time *tim
  * which number. Never true where there is no {n}.
  */
 bool path_template_match(const char *base, const char *name, uint64_t *ret_number);
+
+/* What stands for the words of a job's path. */
+struct path_template_words {
+	const char *job;
+	const char *host;
+	uint64_t run;
+};
+
+/* As path_template_check() and path_template_expand(), for a job's path. */
+bool path_template_check_job(const char *text, const struct path_template_words *words,
+			     const char **ret_reason);
+bool path_template_expand_job(const char *text, const struct path_template_time *time,
+			      const struct path_template_words *words,
+			      char path[static PATH_TEMPLATE_BYTES]);
 
 #endif

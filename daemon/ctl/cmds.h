@@ -17,6 +17,19 @@ extern const struct command cmd_service_table[];
 extern const struct command cmd_store_table[];
 extern const struct command cmd_stream_table[];
 
+/* What stands in cmd_job_table and is done in cmd_job_verbs.c. */
+int must_check cmd_job_create(struct call *call, struct refusal *refusal);
+int must_check cmd_job_run(struct call *call, struct refusal *refusal);
+int must_check cmd_job_save(struct call *call, struct refusal *refusal);
+int must_check cmd_job_list(struct call *call, struct refusal *refusal);
+int must_check cmd_job_describe(struct call *call, struct refusal *refusal);
+int must_check cmd_job_history(struct call *call, struct refusal *refusal);
+int must_check cmd_job_pause(struct call *call, struct refusal *refusal);
+int must_check cmd_job_resume(struct call *call, struct refusal *refusal);
+int must_check cmd_job_cancel(struct call *call, struct refusal *refusal);
+int must_check cmd_job_dismiss(struct call *call, struct refusal *refusal);
+int must_check cmd_job_subscribe_events(struct call *call, struct refusal *refusal);
+
 /* How far the clients of the conformance test are; at the end. Takes NULL. */
 struct certification *cmd_certification_free(struct certification *certification);
 

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "daemon/core/fault.h"
+#include "daemon/core/job_state.h"
 #include "daemon/core/stream_state.h"
 #include "daemon/ctl/view.h"
 #include "daemon/objects/refusal.h"
@@ -36,7 +37,9 @@ enum part {
 	PART_BUFFER,
 	PART_FIRST,
 	PART_SECOND,
-	PART_STATE, /* first: enum stream_state */
+	PART_STATE,	/* first: enum stream_state */
+	PART_JOB,	/* as PART_STREAM */
+	PART_JOB_STATE, /* first: enum job_state */
 	PART_FAULT,
 };
 
@@ -116,6 +119,11 @@ static const struct row rows[] = {
 				   NULL,
 				   { { "store", PART_TEXT }, { "path", PART_REASON } } },
 
+	[REFUSAL_NO_SUCH_JOB] = { JOB "NoSuchJob", NULL, { { "id", PART_JOB } } },
+	[REFUSAL_JOB_EXISTS] = { JOB "JobExists", NULL, { { "name", PART_TEXT } } },
+	[REFUSAL_JOB_WRONG_STATE] = { JOB "WrongState",
+				      NULL,
+				      { { "id", PART_JOB }, { "state", PART_JOB_STATE } } },
 	[REFUSAL_BAD_SCHEDULE] = { JOB "BadSchedule",
 				   NULL,
 				   { { "parameter", PART_PARAMETER }, { "reason", PART_REASON } } },
@@ -195,6 +203,12 @@ static void add_part(struct args *args, const char *name, enum part part,
 	case PART_STATE:
 		args_add_string(args, name, stream_state_name((enum stream_state)refusal->first));
 		return;
+	case PART_JOB:
+		add_id(args, name, ID_JOB, refusal);
+		return;
+	case PART_JOB_STATE:
+		args_add_string(args, name, job_state_name((enum job_state)refusal->first));
+		return;
 	case PART_FAULT:
 		view_fault(args, name, &refusal->fault);
 		return;
@@ -220,6 +234,17 @@ int errmap_refusal(const struct refusal *refusal, const char *interface,
 	for (size_t i = 0; i < PARTS_MAX; i++)
 		add_part(&args, row->parts[i].name, row->parts[i].part, refusal, method);
 	return finish(name, &args, ret_error);
+}
+
+int errmap_run_failed(uint64_t job_id, const struct job_record *record,
+		      struct wire_error *ret_error)
+{
+	struct args args;
+
+	args_init(&args);
+	view_id(&args, "id", ID_JOB, job_id);
+	view_record(&args, "run", record);
+	return finish(JOB "RunFailed", &args, ret_error);
 }
 
 int errmap_errno(int error, struct wire_error *ret_error)

@@ -14,6 +14,7 @@
 
 struct cJSON;
 struct idl_member;
+struct job_record;
 struct refusal;
 
 /* A whole name, and parameters that the receiver deletes. */
@@ -29,6 +30,10 @@ struct wire_error {
  */
 int must_check errmap_refusal(const struct refusal *refusal, const char *interface,
 			      const struct idl_member *method, struct wire_error *ret_error);
+
+/* A run of a job that did not end well, for who has waited for it. */
+int must_check errmap_run_failed(uint64_t job_id, const struct job_record *record,
+				 struct wire_error *ret_error);
 
 /* An errno that nobody expected, negative or not. */
 int must_check errmap_errno(int error, struct wire_error *ret_error);

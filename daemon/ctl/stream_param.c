@@ -106,27 +106,40 @@ static int take_rotation(const cJSON *context, struct stream_options *options,
 	return 0;
 }
 
+static int take_mode(const cJSON *context, struct stream_options *options, struct refusal *refusal)
+{
+	const char *mode;
+
+	if (!args_get_string(context, "mode", &mode))
+		return 0;
+	options->mode = stream_mode_parse(mode);
+	return options->mode == OPTION_UNSET ?
+		       refuse_text(refusal, REFUSAL_PARAMETER, "context.mode") :
+		       0;
+}
+
+int stream_param_file(const cJSON *context, struct stream_options *options, struct refusal *refusal)
+{
+	take_choices(context, options);
+	take_steps(context, options);
+	return take_mode(context, options, refusal);
+}
+
 int stream_param_request(const cJSON *args, struct stream_request *request, struct refusal *refusal)
 {
 	struct stream_options *options = &request->options;
 	const cJSON *context = NULL;
-	const char *mode;
 	int r;
 
 	(void)args_get_object(args, "context", &context);
 	stream_options_init(options);
-	take_choices(context, options);
-	take_steps(context, options);
-	r = take_numbers(context, options, refusal);
+	r = stream_param_file(context, options, refusal);
+	if (r == 0)
+		r = take_numbers(context, options, refusal);
 	if (r == 0)
 		r = take_rotation(context, options, refusal);
 	if (r)
 		return r;
-	if (args_get_string(context, "mode", &mode)) {
-		options->mode = stream_mode_parse(mode);
-		if (options->mode == OPTION_UNSET)
-			return refuse_text(refusal, REFUSAL_PARAMETER, "context.mode");
-	}
 	r = param_number(args, "ringBytes", 0, &options->ring_bytes, refusal);
 	if (r)
 		return r;

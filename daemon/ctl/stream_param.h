@@ -11,6 +11,7 @@
 struct cJSON;
 struct refusal;
 struct stream_chunk;
+struct stream_options;
 struct stream_request;
 
 /*
@@ -19,6 +20,10 @@ struct stream_request;
  */
 int must_check stream_param_request(const struct cJSON *args, struct stream_request *request,
 				    struct refusal *refusal);
+
+/* What a job's context has in common with that of a stream: what the file is to be like. */
+int must_check stream_param_file(const struct cJSON *context, struct stream_options *options,
+				 struct refusal *refusal);
 
 /* `required`: there must be a chunk. */
 int must_check stream_param_chunk(const struct cJSON *args, bool required,

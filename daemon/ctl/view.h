@@ -11,11 +11,14 @@
 struct args;
 struct buffer;
 struct fault;
+struct job;
+struct job_record;
 struct labels;
 struct pool;
 struct store;
 struct store_file;
 struct stream;
+struct stream_options;
 
 void view_id(struct args *args, const char *name, enum id_kind kind, uint64_t id);
 
@@ -40,6 +43,15 @@ void view_stream_context(struct args *args, const struct stream *stream);
 void view_stream_runtime(struct args *args, const struct stream *stream);
 /* `id`, `context` and `runtime`. */
 void view_stream(struct args *args, const struct stream *stream);
+
+/* Nothing where there are none. */
+void view_steps(struct args *args, const struct stream_options *options);
+
+void view_job_runtime(struct args *args, const struct job *job);
+/* `context` and `runtime`. */
+void view_job(struct args *args, const struct job *job);
+/* io.forebay.job.RunRecord. */
+void view_record(struct args *args, const char *name, const struct job_record *record);
 
 /* -1: not known. */
 void view_store(struct args *args, const struct store *store, int64_t free_bytes,

@@ -7,7 +7,7 @@
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
-static void view_steps(struct args *args, const struct stream_options *options)
+void view_steps(struct args *args, const struct stream_options *options)
 {
 	struct args list, step;
 

@@ -8,6 +8,7 @@
 
 #include "daemon/core/allocator.h"
 #include "daemon/objects/buffer_work.h"
+#include "daemon/objects/jobs.h"
 #include "daemon/objects/pool_memory.h"
 #include "daemon/objects/pools.h"
 #include "daemon/objects/registry.h"
@@ -91,6 +92,7 @@ int buffer_new(struct backing *backing, uint64_t offset, uint64_t length,
 		return r;
 	}
 	list_init(&buffer->pool_link);
+	list_init(&buffer->jobs);
 	buffer->pool = backing->pool;
 	buffer->backing = backing;
 	buffer->offset = offset;
@@ -140,6 +142,7 @@ void buffers_drop_all(struct pool *pool)
 	list_for_each(link, &pool->buffers) {
 		struct buffer *buffer = container_of(link, struct buffer, pool_link);
 
+		jobs_lose_buffer(buffer);
 		if (buffer->pins == 0)
 			buffer_drop(buffer);
 		else
@@ -195,9 +198,9 @@ int buffer_free(struct buffer *buffer, uint64_t *ret_freed_bytes, struct refusal
 {
 	struct pool *pool = buffer->pool;
 
-	if (buffer->pins > 0) {
+	if (buffer->pins > 0 || buffer->job_count > 0) {
 		(void)refuse_id(refusal, REFUSAL_BUFFER_PINNED, buffer->id);
-		refusal->first = buffer->pins;
+		refusal->first = (int64_t)buffer->pins + buffer->job_count;
 		return REFUSED;
 	}
 	*ret_freed_bytes = buffer->backing->buffers == 1 ? buffer->backing->length : 0;

@@ -43,6 +43,8 @@ struct buffer {
 	uint64_t offset; /* in the backing */
 	uint64_t length;
 	uint32_t pins; /* writes of streams in hand that use it */
+	struct list jobs; /* job::buffer_link, those that name it */
+	uint32_t job_count;
 	struct labels labels;
 };
 
@@ -108,7 +110,7 @@ int must_check buffer_write(struct buffer *buffer, uint64_t offset, uint64_t len
 int must_check buffer_slice(struct holder *holder, struct buffer *buffer, int64_t start,
 			    int64_t end, struct buffer **ret_slice, struct refusal *refusal);
 
-/* REFUSAL_BUFFER_PINNED while a stream holds it. */
+/* REFUSAL_BUFFER_PINNED while a stream holds it or a job names it. */
 int must_check buffer_free(struct buffer *buffer, uint64_t *ret_freed_bytes,
 			   struct refusal *refusal);
 

@@ -149,14 +149,14 @@ void pool_unuse(struct pool *pool)
 			reap(pool);
 		return;
 	}
-	if (pool->lingering && pool->uses == 0 && pool->stream_pins == 0)
+	if (pool->lingering && pool->uses == 0 && pool->stream_pins == 0 && pool->job_count == 0)
 		retire(pool);
 }
 
 int pool_destroy(struct pool *pool, bool force, uint64_t *ret_freed_buffers,
 		 struct refusal *refusal)
 {
-	if (!force && pool->stream_pins > 0) {
+	if (!force && (pool->stream_pins > 0 || pool->job_count > 0)) {
 		(void)refuse_text(refusal, REFUSAL_POOL_BUSY, pool->name);
 		refusal->first = pool->buffer_count;
 		refusal->second = pool->stream_pins;

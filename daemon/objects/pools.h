@@ -65,6 +65,7 @@ struct pool {
 	struct list buffers;	    /* buffer::pool_link */
 	uint32_t buffer_count;
 	uint32_t stream_pins; /* writes of streams that use a range of this pool */
+	uint32_t job_count;   /* jobs that name a buffer of it */
 	uint32_t uses;	      /* by operations under way: pool_use() */
 	uint64_t used_bytes;
 	uint64_t peak_bytes;
@@ -106,9 +107,9 @@ int must_check pool_acquire(struct pool *pool, bool read_only, int *ret_memory_f
 			    int *ret_version_fd);
 
 /*
- * Without force, REFUSAL_POOL_BUSY while any buffer is pinned by a stream. With force those
- * streams fail (operation "destroy", ECANCELED) and the memory goes once their writes in
- * hand are over. The name is free at once.
+ * Without force, REFUSAL_POOL_BUSY while any buffer is pinned by a stream or named by a job.
+ * With force those streams fail and those jobs pause (operation "destroy", ECANCELED), and the
+ * memory goes once the writes in hand are over. The name is free at once.
  */
 int must_check pool_destroy(struct pool *pool, bool force, uint64_t *ret_freed_buffers,
 			    struct refusal *refusal);

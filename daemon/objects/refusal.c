@@ -52,16 +52,16 @@ int refuse_limit(struct refusal *refusal, const char *limit, uint64_t maximum)
 	return REFUSED;
 }
 
-int refuse_path(struct refusal *refusal, const char *path, const char *reason)
+int refuse_schedule(struct refusal *refusal, const char *parameter, const char *reason)
 {
-	(void)refuse_text(refusal, REFUSAL_PATH_REFUSED, path);
+	(void)refuse_text(refusal, REFUSAL_BAD_SCHEDULE, parameter);
 	copy_text(refusal->reason, reason);
 	return REFUSED;
 }
 
-int refuse_schedule(struct refusal *refusal, const char *parameter, const char *reason)
+int refuse_path(struct refusal *refusal, const char *path, const char *reason)
 {
-	(void)refuse_text(refusal, REFUSAL_BAD_SCHEDULE, parameter);
+	(void)refuse_text(refusal, REFUSAL_PATH_REFUSED, path);
 	copy_text(refusal->reason, reason);
 	return REFUSED;
 }

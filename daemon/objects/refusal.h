@@ -51,7 +51,10 @@ enum refusal_kind {
 	REFUSAL_NO_SUCH_STORE, /* text: store */
 	REFUSAL_NO_SUCH_FILE,  /* text: store; reason: path */
 
-	REFUSAL_BAD_SCHEDULE, /* text: parameter; reason */
+	REFUSAL_NO_SUCH_JOB,	 /* id, or text as it was spelt */
+	REFUSAL_JOB_EXISTS,	 /* text: name */
+	REFUSAL_JOB_WRONG_STATE, /* id; first: enum job_state */
+	REFUSAL_BAD_SCHEDULE,	 /* text: parameter; reason */
 };
 
 #define REFUSAL_TEXT_BYTES 4096

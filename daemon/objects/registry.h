@@ -20,6 +20,7 @@
 struct catalogue;
 struct event_base;
 struct io_engine;
+struct jobs;
 struct ledger;
 struct stream;
 
@@ -53,6 +54,7 @@ struct registry {
 	struct list zones;  /* held_zone::link, those read last come first */
 	struct id_map buffers;
 	struct id_map streams;
+	struct jobs *jobs; /* NULL: none can be made */
 	struct list stream_observers; /* stream_observer::link, those of all streams */
 	struct registry_counters counters;
 };

@@ -215,6 +215,7 @@ struct stream {
 	enum stream_target target;
 	char *store; /* NULL: none */
 	char *path;  /* as given; NULL: a descriptor */
+	char *mark;  /* stream_request::mark */
 	struct labels labels;
 	bool charged; /* one stream, to the user */
 	uint64_t charged_ring_bytes;

@@ -206,6 +206,7 @@ struct stream *stream_free(struct stream *stream)
 	labels_fini(&stream->labels);
 	free(stream->store);
 	free(stream->path);
+	free(stream->mark);
 	free(stream->base_name);
 	free(stream->temporary_name);
 	free(stream->absolute_path);
@@ -214,6 +215,11 @@ struct stream *stream_free(struct stream *stream)
 	free(stream);
 	user_release(user);
 	return NULL;
+}
+
+void stream_forget(struct stream *stream)
+{
+	stream_free(stream);
 }
 
 static void free_list(struct list *streams)

@@ -452,6 +452,11 @@ static int name_things(struct stream *stream, const struct stream_request *reque
 		if (!stream->store)
 			return -ENOMEM;
 	}
+	if (request->mark) {
+		stream->mark = strdup(request->mark);
+		if (!stream->mark)
+			return -ENOMEM;
+	}
 	if (stream->target == STREAM_TARGET_PATH && stream_open_is_temporary(opening->open))
 		return publish_temporary_name(stream->registry->instance, stream->id_text,
 					      opening->temporary_name);

@@ -21,8 +21,9 @@
 
 bool stream_record_is_wanted(const struct stream *stream)
 {
-	return (stream->digest[0] != '\0' || stream->rotate) && stream->absolute_path &&
-	       stream->target == STREAM_TARGET_PATH && stream->ending == STREAM_ENDING_FINISH;
+	return (stream->digest[0] != '\0' || stream->rotate || stream->mark) &&
+	       stream->absolute_path && stream->target == STREAM_TARGET_PATH &&
+	       stream->ending == STREAM_ENDING_FINISH;
 }
 
 static void recorded(struct stream *stream, int result)

@@ -104,7 +104,9 @@ struct catalogue_template stream_rotate_template(const struct stream_rotate *rot
 
 void stream_rotate_record(const struct stream *stream, struct catalogue_file *record)
 {
-	record->template_text = stream->rotate ? stream->rotate->template_text : "";
+	record->template_text = stream->rotate ? stream->rotate->template_text :
+				stream->mark   ? stream->mark :
+						 "";
 	record->number = stream->rotate ? stream->rotate->number : 0;
 }
 

@@ -79,6 +79,13 @@ static int take_range(struct stream *stream, struct stream_entry *entry, struct 
 	return 0;
 }
 
+static int take_memory(struct stream_entry *entry, const struct stream_chunk *chunk)
+{
+	entry->address = chunk->memory;
+	entry->write.bytes = chunk->memory_bytes;
+	return 0;
+}
+
 /* Takes the chunk's memory; the entry is then ready for the flow. */
 static int take_chunk(struct stream *stream, struct holder *holder,
 		      const struct stream_chunk *chunk, struct stream_entry **ret_entry,
@@ -98,8 +105,9 @@ static int take_chunk(struct stream *stream, struct holder *holder,
 	entry = stream_entry_new(stream);
 	if (!entry)
 		return -ENOMEM;
-	r = chunk->data ? take_inline(stream, entry, chunk, refusal) :
-			  take_range(stream, entry, holder->user, chunk, refusal);
+	r = chunk->data	  ? take_inline(stream, entry, chunk, refusal) :
+	    chunk->memory ? take_memory(entry, chunk) :
+			    take_range(stream, entry, holder->user, chunk, refusal);
 	if (r != 0) {
 		stream_entry_release(stream, entry);
 		return r;
@@ -155,7 +163,7 @@ static void end_ring(struct stream *stream)
 int stream_end(struct stream *stream, struct holder *holder, const struct stream_chunk *chunk,
 	       uint64_t *ret_writable_length, struct refusal *refusal)
 {
-	bool has_chunk = chunk->data || chunk->buffer;
+	bool has_chunk = chunk->data || chunk->memory || chunk->buffer;
 	struct stream_entry *entry = NULL;
 	int r = stream_refuse_if_held(stream, holder, refusal);
 

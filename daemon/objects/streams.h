@@ -52,6 +52,7 @@ struct stream_request {
 	int destination_fd; /* -1: none; taken on success */
 	int directory_fd;   /* -1: none; taken on success */
 	struct labels labels;
+	const char *mark; /* what the catalogue is to file it under, as made by a job; or NULL */
 };
 
 /* The two descriptors of a ring for the client, the caller's to close. */
@@ -87,6 +88,10 @@ struct stream_chunk {
 	uint64_t buffer;	/* id; 0 with data == NULL: no chunk at all (End) */
 	int64_t offset;		/* OPTION_UNSET: 0 */
 	int64_t length;		/* OPTION_UNSET: to the buffer's end */
+
+	/* Or memory of the daemon's own, which must stay until the stream has closed. */
+	const unsigned char *memory; /* NULL: none */
+	uint64_t memory_bytes;
 };
 
 struct stream_written {
@@ -211,6 +216,8 @@ void stream_fail_users_of(struct registry *registry, const struct pool *pool);
 void stream_holder_gone(struct stream *stream);
 /* An ended stream is kept for its producer no longer. */
 void stream_leave_last(struct stream *stream);
+/* For one that has closed and nobody will ask for: it is gone. Not from an observer. */
+void stream_forget(struct stream *stream);
 
 /* For shutdown: how many have not ended. */
 uint32_t stream_count_pending(const struct registry *registry);

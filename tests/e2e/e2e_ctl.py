@@ -47,6 +47,30 @@ class Ctl(ForebayTest):
         self.run_ctl("ping")
         self.assertEqual(1, len(self.json_lines("ping")))
 
+    def test_jobs(self):
+        self.run_ctl("pool", "create", "of-jobs", "--size", "1M")
+        buffer = self.run_ctl("buffer", "from", "--text", "kept", "--pool",
+                              "of-jobs").decode().strip()
+        path = self.run_ctl("save", buffer, "saved", "--checksum", "sha256").decode().strip()
+        self.assertEqual("kept", pathlib.Path(path).read_text())
+        job = self.run_ctl("job", "add", buffer, "{job}/{run}", "--name", "keeper", "--every",
+                           "1d", "--keep", "2", "--label", "a=b").decode().strip()
+        self.assertEqual(job, self.run_ctl("job", "add", buffer, "{job}/{run}", "--name",
+                                           "keeper", "--replace").decode().strip())
+        self.assertIn("keeper", self.run_ctl("job", "list").decode())
+        path = self.run_ctl("job", "run", "keeper").decode().strip()
+        self.assertTrue(path.endswith("/keeper/1"), path)
+        self.run_ctl("job", "pause", job)
+        self.assertEqual("paused", self.json_lines("job", "show", job)[0]["runtime"]["state"])
+        self.run_ctl("job", "resume", job)
+        self.assertIn("done", self.run_ctl("job", "history", job, "--limit", "1").decode())
+        self.run_ctl("job", "cancel", job, "--run-only", status=REFUSED)
+        self.run_ctl("job", "dismiss", job, status=REFUSED)
+        self.run_ctl("job", "cancel", job)
+        self.run_ctl("job", "dismiss", job)
+        self.run_ctl("job", "show", job, status=REFUSED)
+        self.run_ctl("pool", "destroy", "of-jobs")
+
     def test_exit_statuses(self):
         for words, status in ((("fly",), USAGE), (("pool",), USAGE), (("pool", "fly"), USAGE),
                               ((), USAGE), (("ping", "--fly"), USAGE), (("ping", "x"), USAGE),

@@ -239,7 +239,7 @@ class Calls(ForebayTest):
                 (BUFFER + "Fill", {"id": "b0", "value": "x"}),
                 (BUFFER + "Concat", {"sources": []}),
                 (BUFFER + "Swap", {"id": "b0", "width": 2}),
-                (JOB + "List", {})):
+                (JOB + "Load", {"path": "x"})):
             with self.fails(SERVICE + "MethodNotImplemented"):
                 self.client.call(method, parameters)
 

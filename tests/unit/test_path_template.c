@@ -182,6 +182,49 @@ START_TEST(every_conversion_is_matched_by_what_it_makes)
 }
 END_TEST
 
+static const struct path_template_words words = { .job = "keeper", .host = "here", .run = 7 };
+
+static const struct {
+	const char *text;
+	const char *path; /* NULL: refused */
+} of_jobs[] = {
+	{ "plain", "plain" },
+	{ "{job}/{run}-{host}", "keeper/7-here" },
+	{ "{run}{run}/%Y%%", "77/2026%" },
+	{ "{n}", NULL },
+	{ "{job", NULL },
+	{ "{}", NULL },
+	{ "%Q", NULL },
+	{ "../{job}", NULL },
+	{ "/{job}", NULL },
+	{ "", NULL },
+};
+
+START_TEST(a_jobs_path_has_words_of_its_own)
+{
+	char path[PATH_TEMPLATE_BYTES];
+	const char *reason = NULL;
+	bool good = path_template_check_job(of_jobs[_i].text, &words, &reason);
+
+	ck_assert_msg(good == (of_jobs[_i].path != NULL), "%s", of_jobs[_i].text);
+	if (!good) {
+		ck_assert_ptr_nonnull(reason);
+		return;
+	}
+	ck_assert(path_template_expand_job(of_jobs[_i].text, &test_time, &words, path));
+	ck_assert_str_eq(path, of_jobs[_i].path);
+}
+END_TEST
+
+START_TEST(a_rotations_path_has_none_of_them)
+{
+	const char *reason;
+
+	ck_assert(!path_template_check("{job}-{n}", &reason));
+	ck_assert(!path_template_check("{run}-{n}", &reason));
+}
+END_TEST
+
 #define COUNT(rows) (int)(sizeof(rows) / sizeof((rows)[0]))
 
 int main(void)
@@ -199,6 +242,8 @@ int main(void)
 	tcase_add_test(all, it_is_known_whether_a_number_is_in_it);
 	tcase_add_loop_test(all, a_name_gives_its_number_back, 0, COUNT(matches));
 	tcase_add_test(all, every_conversion_is_matched_by_what_it_makes);
+	tcase_add_loop_test(all, a_jobs_path_has_words_of_its_own, 0, COUNT(of_jobs));
+	tcase_add_test(all, a_rotations_path_has_none_of_them);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

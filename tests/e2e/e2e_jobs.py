@@ -1,0 +1,807 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Jobs: buffers kept on disk by a schedule or when asked, and what is told of that."""
+
+import base64
+import hashlib
+import mmap
+import os
+import pathlib
+import re
+import threading
+import time
+import unittest
+
+from harness import (BUFFER, JOB, KIB, MIB, POOL, SERVICE, STORE, STREAM, Daemon, ForebayTest,
+                     VarlinkError, main, random_bytes, wait_until)
+
+DAY = 86_400_000_000
+HOUR = 3_600_000_000
+
+
+def now_usec():
+    return time.time_ns() // 1000
+
+
+def call_verb(test, verb, job):
+    if verb == "CancelRun":
+        return test.job("Cancel", job, runOnly=True)
+    return test.job(verb, job)
+
+
+class JobTest(ForebayTest):
+    @classmethod
+    def warm_up(cls, client):
+        buffer = client.call(BUFFER + "Alloc", {"length": 4096})["buffer"]["id"]
+        client.call(JOB + "Save", {"context": {"buffer": buffer, "path": "warm"}})
+        client.call(BUFFER + "Free", {"id": buffer})
+        cls.daemon.file("warm").unlink()
+
+    def setUp(self):
+        super().setUp()
+        self.buffer = self.make_buffer(b"what is to be kept")
+
+    def tearDown(self):
+        for job in list(self.client.more(JOB + "List")):
+            if not job:
+                continue
+            if job["runtime"]["state"] != "finished":
+                self.job("Cancel", job["id"])
+            self.until_state(job["id"], "finished", None)
+            if self.state(job["id"]):
+                self.job("Dismiss", job["id"])
+        super().tearDown()
+
+    def make_buffer(self, content, client=None, **parameters):
+        return (client or self.client).call(BUFFER + "From", {
+            "data": base64.b64encode(content).decode(), "encoding": "base64",
+            **parameters})["buffer"]["id"]
+
+    def write(self, content):
+        self.client.call(BUFFER + "Write", {
+            "id": self.buffer, "data": base64.b64encode(content).decode(),
+            "encoding": "base64"})
+
+    def create(self, path="kept", client=None, replace=None, **context):
+        parameters = {"context": {"buffer": self.buffer, "path": path, **context}}
+        if replace is not None:
+            parameters["replace"] = replace
+        return (client or self.client).call(JOB + "Create", parameters)["id"]
+
+    def job(self, member, job, **parameters):
+        return self.client.call(JOB + member, {"id": job, **parameters})
+
+    def run_job(self, job):
+        return self.job("Run", job)["run"]
+
+    def runtime(self, job):
+        return self.job("Describe", job)["runtime"]
+
+    def state(self, job):
+        try:
+            return self.runtime(job)["state"]
+        except VarlinkError as error:
+            self.assertEqual(JOB + "NoSuchJob", error.name)
+            return None
+
+    def until_state(self, job, *states):
+        wait_until(lambda: self.state(job) in states, f"{job} is {states}")
+
+    def history(self, job, **parameters):
+        return [reply["run"] for reply in self.client.more(JOB + "History",
+                                                           {"id": job, **parameters}) if reply]
+
+    def until_runs(self, job, count, state=None):
+        """The runtime once so many runs are over."""
+        def look():
+            runtime = self.runtime(job)
+            if runtime["runs"] >= count and "currentRun" not in runtime:
+                return runtime if state in (None, runtime["state"]) else None
+            return None
+        return wait_until(look, f"{count} runs")
+
+
+class Runs(JobTest):
+    def test_a_run_writes_the_buffer_and_tells_what_it_did(self):
+        began = now_usec()
+        job = self.create("deep/{job}/{run}-{host}-%Y", name="keeper", labels={"a": "b"})
+        run = self.run_job("keeper")
+        name = f"deep/keeper/1-{os.uname().nodename}-{time.strftime('%Y')}"
+        self.assertEqual(str(self.daemon.file(name)), run["path"])
+        self.assertEqual(b"what is to be kept", self.read_stored(name))
+        self.assertEqual((1, "done", 18), (run["run"], run["result"], run["bytes"]))
+        self.assertTrue(began <= run["startUSec"] <= run["endUSec"] <= now_usec())
+        self.assertNotIn("scheduledUSec", run)
+        self.assertEqual([run], self.history(job))
+        told = self.job("Describe", job)
+        self.assertEqual({"a": "b"}, told["context"]["labels"])
+        runtime = told["runtime"]
+        self.assertEqual(("waiting", 1, 0, 0, 1, "done"), tuple(runtime[name] for name in (
+            "state", "runs", "failures", "skips", "lastRun", "lastResult")))
+        self.assertEqual(run["path"], runtime["lastPath"])
+
+    def test_a_part_of_a_buffer(self):
+        job = self.create("part", offset=5, length=2)
+        self.assertEqual(2, self.run_job(job)["bytes"])
+        self.assertEqual(b"is", self.read_stored("part"))
+
+    def test_steps_digest_and_side_file_are_those_of_streams(self):
+        import zlib
+        job = self.create("packed.gz", steps=[{"name": "gzip", "level": 9}], checksum="sha256",
+                          sideFile=True, mode="0600")
+        run = self.run_job(job)
+        stored = self.read_stored("packed.gz")
+        self.assertEqual(b"what is to be kept", zlib.decompress(stored, 31))
+        self.assertEqual("sha256:" + hashlib.sha256(stored).hexdigest(), run["digest"])
+        self.assertEqual(0o600, self.daemon.file("packed.gz").stat().st_mode & 0o777)
+        self.assertIn(run["digest"][7:], self.read_stored("packed.gz.sha256").decode())
+        self.assertTrue(self.client.call(STORE + "Verify", {"path": "packed.gz"})["intact"])
+
+    def test_only_what_has_changed_is_written(self):
+        job = self.create("changed-{run}", onlyIfChanged=True)
+        self.assertEqual("done", self.run_job(job)["result"])
+        self.assertEqual("skipped", self.run_job(job)["result"])
+        self.write(b"WHAT")
+        run = self.run_job(job)
+        self.assertEqual(("done", 3), (run["result"], run["run"]))
+        self.assertEqual(b"WHAT is to be kept", self.read_stored("changed-3"))
+        self.daemon.file("changed-3").unlink()
+        self.assertEqual("done", self.run_job(job)["result"])
+        self.assertEqual(["done", "done", "skipped", "done"],
+                         [run["result"] for run in self.history(job)])
+
+    def test_save_is_one_run_and_leaves_nothing_behind(self):
+        reply = self.client.call(JOB + "Save", {"context": {"buffer": self.buffer,
+                                                            "path": "saved"}})
+        self.assertEqual("done", reply["run"]["result"])
+        self.assertEqual(b"what is to be kept", self.read_stored("saved"))
+        self.assertEqual([{}], list(self.client.more(JOB + "List")))
+
+    def test_a_save_that_fails_is_kept_until_it_is_dismissed(self):
+        self.daemon.file("block").write_text("no directory")
+        with self.fails(JOB + "RunFailed") as caught:
+            self.client.call(JOB + "Save", {"context": {"buffer": self.buffer,
+                                                        "path": "block/file"}})
+        job = caught.exception.parameters["id"]
+        run = caught.exception.parameters["run"]
+        self.assertEqual(("failed", "ENOTDIR"), (run["result"], run["fault"]["errnoName"]))
+        self.assertEqual("finished", self.state(job))
+        self.assertEqual([run], self.history(job))
+        self.job("Dismiss", job)
+        self.assertIsNone(self.state(job))
+
+    def test_progress_comes_with_more(self):
+        replies = list(self.client.more(JOB + "Run", {"id": self.create("p")}))
+        self.assertEqual("done", replies[-1]["run"]["result"])
+        for reply in replies[:-1]:
+            self.assertTrue(reply["progress"])
+            self.assertLessEqual(reply["currentBytes"], reply["totalBytes"])
+
+    def test_a_failed_run_is_told_with_its_fault_and_harms_no_other(self):
+        self.daemon.file("file").write_text("no directory")
+        job = self.create("file/{run}")
+        with self.fails(JOB + "RunFailed") as caught:
+            self.run_job(job)
+        self.assertEqual("ENOTDIR", caught.exception.parameters["run"]["fault"]["errnoName"])
+        runtime = self.runtime(job)
+        self.assertEqual(("waiting", 1, "failed"), (runtime["state"], runtime["failures"],
+                                                    runtime["lastResult"]))
+        self.assertEqual("ENOTDIR", runtime["fault"]["errnoName"])
+        self.daemon.file("file").unlink()
+        self.assertEqual("done", self.run_job(job)["result"])
+        self.assertNotIn("fault", self.runtime(job))
+
+    def test_streams_of_jobs_do_not_push_out_those_of_the_user(self):
+        stream = self.open("mine")
+        stream.finish("x")
+        job = self.create("many")
+        for _ in range(70):
+            self.run_job(job)
+        self.assertEqual("finished", stream.state())
+
+    def test_history_is_newest_first_and_limited(self):
+        job = self.create("h")
+        for _ in range(5):
+            self.run_job(job)
+        self.assertEqual([5, 4, 3, 2, 1], [run["run"] for run in self.history(job)])
+        self.assertEqual([5, 4], [run["run"] for run in self.history(job, limit=2)])
+        with self.fails_parameter("limit"):
+            self.history(job, limit=0)
+
+
+class Verbs(JobTest):
+    """Every verb in every state, by a table of the test's own."""
+
+    TABLE = {
+        "Run": {"waiting": "waiting", "paused": "paused", "finished": None},
+        "Pause": {"waiting": "paused", "paused": "paused", "finished": None},
+        "Resume": {"waiting": "waiting", "paused": "waiting", "finished": None},
+        "Cancel": {"waiting": "finished", "paused": "finished", "finished": None},
+        "CancelRun": {"waiting": None, "paused": None, "finished": None},
+        "Dismiss": {"waiting": None, "paused": None, "finished": "gone"},
+    }
+
+    def in_state(self, state):
+        job = self.create("state")
+        if state == "paused":
+            self.job("Pause", job)
+        if state == "finished":
+            self.assertEqual({"wasRunning": False}, self.job("Cancel", job))
+        self.assertEqual(state, self.state(job))
+        return job
+
+    def test_each_verb_in_each_state(self):
+        for verb, row in self.TABLE.items():
+            for state, after in row.items():
+                with self.subTest(verb=verb, state=state):
+                    job = self.in_state(state)
+                    if after is None:
+                        with self.fails(JOB + "WrongState", id=job, state=state):
+                            call_verb(self, verb, job)
+                        after = state
+                    else:
+                        call_verb(self, verb, job)
+                    self.assertEqual(None if after == "gone" else after, self.state(job))
+
+    def test_by_id_or_name_and_nobody_elses(self):
+        job = self.create("named", name="a name")
+        self.assertEqual(self.runtime(job), self.runtime("a name"))
+        for text in ("j0123456789abcdef", "nobody", "", "s0123456789abcdef"):
+            with self.fails(JOB + "NoSuchJob", id=text):
+                self.runtime(text)
+        self.root_only()
+        other = self.connect(uid=65534)
+        for text in (job, "a name"):
+            with self.fails(JOB + "NoSuchJob"):
+                other.call(JOB + "Describe", {"id": text})
+        self.assertEqual([{}], list(other.more(JOB + "List")))
+
+    def test_auto_dismiss(self):
+        job = self.create("auto", autoDismiss=True)
+        self.job("Cancel", job)
+        self.assertIsNone(self.state(job))
+
+    def test_a_buffer_that_a_job_names_is_not_freed(self):
+        job = self.create("pinned")
+        with self.fails(BUFFER + "BufferPinned", id=self.buffer, pins=1):
+            self.client.call(BUFFER + "Free", {"id": self.buffer})
+        self.job("Cancel", job)
+        self.client.call(BUFFER + "Free", {"id": self.buffer})
+
+    def test_a_pool_destroyed_with_force_pauses_its_jobs_and_no_other(self):
+        self.client.call(POOL + "Create", {"context": {"name": "doomed", "sizeBytes": MIB}})
+        buffer = self.make_buffer(b"gone soon", pool="doomed")
+        job, other = self.create("doomed", buffer=buffer), self.create("other")
+        with self.fails(POOL + "PoolBusy"):
+            self.client.call(POOL + "Destroy", {"name": "doomed"})
+        self.client.call(POOL + "Destroy", {"name": "doomed", "force": True})
+        runtime = self.runtime(job)
+        self.assertEqual(("paused", "destroy", "ECANCELED"),
+                         (runtime["state"], runtime["fault"]["operation"],
+                          runtime["fault"]["errnoName"]))
+        with self.fails(JOB + "RunFailed"):
+            self.run_job(job)
+        self.assertEqual("paused", self.state(job))
+        self.assertEqual("done", self.run_job(other)["result"])
+
+    def test_a_connections_pool_lingers_for_its_jobs(self):
+        with self.daemon.client() as client:
+            client.call(POOL + "Create", {"context": {"name": "linger", "sizeBytes": MIB}})
+            buffer = self.make_buffer(b"still there", client, pool="linger")
+            job = self.create("lingers", buffer=buffer, client=client)
+        self.wait_until_one_connection()
+        self.assertEqual("done", self.run_job(job)["result"])
+        self.assertEqual(b"still there", self.read_stored("lingers"))
+        self.job("Cancel", job)
+        wait_until(lambda: not any(reply.get("context", {}).get("name") == "linger"
+                                   for reply in self.client.more(POOL + "List")),
+                   "the pool is gone")
+
+    def wait_until_one_connection(self):
+        wait_until(lambda: self.client.call("io.forebay.daemon.Describe")["usage"]["connections"]
+                   == 1, "the other connection is gone")
+
+
+class Versions(JobTest):
+    """Two bytes' worth of consistency: the word of the buffer is what counts."""
+
+    def setUp(self):
+        super().setUp()
+        reply = self.client.call_reply(POOL + "Acquire", {"name": "default"})
+        about = self.client.call(BUFFER + "Describe", {"id": self.buffer})["buffer"]
+        maps = [self.cleanup.enter_context(mmap.mmap(reply.fds[reply.parameters[name]], 0))
+                for name in ("fileDescriptorIndex", "versionFileDescriptorIndex")]
+        for fd in reply.fds:
+            os.close(fd)
+        self.memory, words = maps
+        view = memoryview(words).cast("Q")
+        self.cleanup.callback(view.release)
+        self.words = view
+        self.word = about["versionOffset"] // 8
+        self.offset = about["offset"]
+
+    def test_an_update_that_goes_on_is_waited_for(self):
+        job = self.create("even")
+        self.words[self.word] += 1
+        waiting = self.connect()
+        waiting.send(JOB + "Run", {"id": job})
+        self.until_state(job, "running")
+        self.memory[self.offset:self.offset + 4] = b"half"
+        time.sleep(0.05)
+        self.memory[self.offset:self.offset + 4] = b"WHAT"
+        self.words[self.word] += 1
+        self.assertEqual("done", waiting.receive().parameters["run"]["result"])
+        self.assertEqual(b"WHAT is to be kept", self.read_stored("even"))
+
+    def test_an_update_that_never_ends_fails_the_runs_until_the_next(self):
+        job = self.create("odd", timeoutUSec=60_000)
+        self.words[self.word] += 1
+        with self.fails(JOB + "RunFailed") as caught:
+            self.run_job(job)
+        run = caught.exception.parameters["run"]
+        self.assertEqual(("failed", "snapshot", "EBUSY"), (
+            run["result"], run["fault"]["operation"], run["fault"]["errnoName"]))
+        self.assertFalse(self.daemon.file("odd").exists())
+        live = self.create("live", consistency="live")
+        self.assertEqual("done", self.run_job(live)["result"])
+        self.words[self.word] += 1
+        self.assertEqual("done", self.run_job(job)["result"])
+
+    def test_a_writer_without_a_gap_never_makes_a_torn_file(self):
+        big = self.client.call(BUFFER + "Alloc", {"length": 4 * MIB})["buffer"]["id"]
+        about = self.client.call(BUFFER + "Describe", {"id": big})["buffer"]
+        word, stop = about["versionOffset"] // 8, threading.Event()
+
+        def write():
+            number = 0
+            while not stop.is_set():
+                number = (number + 1) % 256
+                self.words[word] += 1
+                self.memory[about["offset"]:about["offset"] + 4 * MIB] = bytes([number]) * 4 * MIB
+                self.words[word] += 1
+        writer = threading.Thread(target=write)
+        job = self.create("torn/{run}", buffer=big, timeoutUSec=300_000)
+        writer.start()
+        try:
+            for _ in range(8):
+                try:
+                    self.run_job(job)
+                except VarlinkError as error:
+                    self.assertEqual("snapshot", error.parameters["run"]["fault"]["operation"])
+        finally:
+            stop.set()
+            writer.join()
+        for name in self.daemon.files():
+            if name.startswith("torn/"):
+                self.assertEqual(1, len(set(self.read_stored(name))), name)
+
+    def test_staging_is_charged_and_given_back(self):
+        self.run_job(self.create("charged"))
+        usage = self.client.call("io.forebay.daemon.Describe")["usage"]
+        self.assertEqual(0, usage["stagingBytes"])
+
+
+class WhileRunning(JobTest):
+    """Runs that take half a second, and what is asked of their jobs meanwhile."""
+
+    daemon_options = {"faults": "write(slow):delay=500ms"}
+
+    # What is answered (None: WrongState), and the state after the run.
+    TABLE = {
+        "Run": None, "Pause": "paused", "Resume": "waiting", "Cancel": "finished",
+        "CancelRun": "waiting", "Dismiss": None,
+    }
+
+    def test_each_verb_while_a_run_goes_on(self):
+        for verb, after in self.TABLE.items():
+            with self.subTest(verb=verb):
+                job = self.create(f"slow-{verb}")
+                waiting = self.connect()
+                waiting.send(JOB + "Run", {"id": job})
+                self.until_state(job, "running")
+                if after is None:
+                    with self.fails(JOB + "WrongState", id=job, state="running"):
+                        call_verb(self, verb, job)
+                else:
+                    reply = call_verb(self, verb, job)
+                    self.assertEqual("running", self.state(job))
+                    if verb.startswith("Cancel"):
+                        self.assertEqual({"wasRunning": True}, reply)
+                reply = waiting.receive()
+                if verb.startswith("Cancel"):
+                    self.assertEqual(JOB + "RunFailed", reply.error)
+                    self.assertEqual("canceled", reply.parameters["run"]["result"])
+                else:
+                    self.assertEqual("done", reply.parameters["run"]["result"])
+                self.assertEqual(after or "waiting", self.state(job))
+        self.no_temporaries()
+
+    def test_a_run_that_takes_too_long_is_stopped(self):
+        job = self.create("slow-timeout", timeoutUSec=50_000)
+        with self.fails(JOB + "RunFailed") as caught:
+            self.run_job(job)
+        run = caught.exception.parameters["run"]
+        self.assertEqual(("timeout", "ETIMEDOUT"), (run["result"], run["fault"]["errnoName"]))
+        self.assertFalse(self.daemon.file("slow-timeout").exists())
+        self.no_temporaries()
+
+    def test_what_is_due_while_a_run_goes_on_is_counted_and_made_up_for_by_rule(self):
+        for missed, most in (("once", 3), ("skip", 2)):
+            with self.subTest(missed=missed):
+                job = self.create(f"slow-{missed}", missed=missed,
+                                  schedule={"everyUSec": 200_000})
+                runtime = wait_until(lambda: (lambda told: told if told["runs"] > 2 else None)(
+                    self.runtime(job)), "two runs")
+                self.assertGreaterEqual(runtime["skips"], 1)
+                self.job("Pause", job)
+                self.until_state(job, "paused")
+                runs = self.history(job)
+                for later, earlier in zip(runs, runs[1:]):
+                    self.assertGreaterEqual(later["startUSec"], earlier["endUSec"])
+                if missed == "skip":
+                    self.assertTrue(all((later["scheduledUSec"] - earlier["scheduledUSec"])
+                                        % 200_000 == 0 for later, earlier in zip(runs, runs[1:])))
+
+    def test_a_pool_destroyed_with_force_stops_the_run(self):
+        self.client.call(POOL + "Create", {"context": {"name": "doomed", "sizeBytes": MIB}})
+        job = self.create("slow-doomed", buffer=self.make_buffer(b"x", pool="doomed"))
+        waiting = self.connect()
+        waiting.send(JOB + "Run", {"id": job})
+        self.until_state(job, "running")
+        self.client.call(POOL + "Destroy", {"name": "doomed", "force": True})
+        reply = waiting.receive()
+        self.assertEqual(JOB + "RunFailed", reply.error)
+        self.assertEqual(("failed", "destroy"), (reply.parameters["run"]["result"],
+                                                 reply.parameters["run"]["fault"]["operation"]))
+        self.assertEqual("paused", self.state(job))
+        self.assertFalse(self.daemon.file("slow-doomed").exists())
+
+    def test_a_caller_that_goes_leaves_the_run_alone(self):
+        job = self.create("slow-alone")
+        with self.daemon.client() as client:
+            client.send(JOB + "Run", {"id": job})
+            self.until_state(job, "running")
+        self.until_runs(job, 1)
+        self.assertEqual("done", self.runtime(job)["lastResult"])
+
+
+class Events(JobTest):
+    def subscribe(self, job=None):
+        client = self.connect()
+        client.send(JOB + "SubscribeEvents", {"id": job} if job else {}, more=True)
+        self.assertTrue(client.receive_for(JOB + "SubscribeEvents").parameters["ready"])
+        return client
+
+    def next_event(self, client):
+        while True:
+            reply = client.receive_for(JOB + "SubscribeEvents")
+            if reply.parameters["event"] != "progress":
+                return reply
+
+    def test_a_run_is_told_from_its_beginning_to_its_result(self):
+        job, other = self.create("told"), self.create("other")
+        client = self.subscribe(job)
+        self.run_job(other)
+        run = self.run_job(job)
+        told = [self.next_event(client).parameters for _ in range(3)]
+        self.assertEqual(["state", "result", "state"], [event["event"] for event in told])
+        self.assertEqual(["running", "running", "waiting"],
+                         [event["runtime"]["state"] for event in told])
+        self.assertEqual(run, told[1]["run"])
+        self.assertEqual({job}, {event["id"] for event in told})
+
+    def test_a_dismissed_job_ends_its_subscription(self):
+        job = self.create("ends")
+        one, every = self.subscribe(job), self.subscribe()
+        self.job("Cancel", job)
+        self.job("Dismiss", job)
+        replies = [self.next_event(one) for _ in range(2)]
+        self.assertEqual([True, False], [reply.continues for reply in replies])
+        self.assertTrue(all(self.next_event(every).continues for _ in range(2)))
+
+    def test_more_is_needed_and_nobody_elses_are_told(self):
+        with self.fails(SERVICE + "ExpectedMore"):
+            self.client.call(JOB + "SubscribeEvents")
+        self.root_only()
+        other = self.connect(uid=65534)
+        other.send(JOB + "SubscribeEvents", {}, more=True)
+        other.receive_for(JOB + "SubscribeEvents")
+        self.run_job(self.create("secret"))
+        with self.assertRaises(TimeoutError):
+            other.receive(0.1)
+
+    def test_who_does_not_read_hears_how_much_is_missing(self):
+        job = self.create("overflow")
+        client = self.subscribe()
+        for _ in range(3000):
+            self.job("Pause", job)
+            self.job("Resume", job)
+        lost = told = 0
+        while told + lost < 6000:
+            event = self.next_event(client).parameters
+            told += event["event"] == "state"
+            lost += event.get("lost", 0)
+        self.assertEqual(6000, told + lost)
+
+
+class Schedules(JobTest):
+    def test_every_is_on_time_and_counts(self):
+        job = self.create("e/{run}", schedule={"everyUSec": 200_000}, retention={"keepLast": 2})
+        runtime = self.until_runs(job, 4)
+        self.assertGreater(runtime["nextUSec"], now_usec() - 200_000)
+        self.job("Cancel", job)
+        runs = self.history(job)
+        times = [run["scheduledUSec"] for run in runs]
+        self.assertEqual([0], list({(a - b) % 200_000 for a, b in zip(times, times[1:])}))
+        for run in runs:
+            self.assertGreaterEqual(run["startUSec"], run["scheduledUSec"])
+        kept = wait_until(lambda: (lambda names: names if len(names) <= 2 else None)(
+            [name for name in self.daemon.files() if name.startswith("e/")]), "two are kept")
+        self.assertEqual(2, len(kept))
+
+    def test_at_and_after_run_once_and_the_job_is_finished(self):
+        for schedule in ({"afterUSec": 100_000}, {"atUSec": now_usec() + 300_000}):
+            with self.subTest(schedule=schedule):
+                job = self.create("once", schedule=schedule)
+                self.assertEqual("waiting", self.state(job))
+                self.until_runs(job, 1, "finished")
+                self.assertEqual("done", self.runtime(job)["lastResult"])
+                self.job("Dismiss", job)
+
+    def test_a_calendar_is_due(self):
+        job = self.create("c", schedule={"calendar": "*:*:*"})
+        self.until_runs(job, 2)
+        self.assertEqual([0, 0], [run["scheduledUSec"] % 1_000_000
+                                  for run in self.history(job)][:2])
+
+    def test_what_has_changed_is_kept(self):
+        job = self.create("on-change", schedule={"onChange": True}, settleUSec=20_000)
+        time.sleep(0.2)
+        self.assertEqual(0, self.runtime(job)["runs"])
+        self.write(b"THIS")
+        self.until_runs(job, 1)
+        self.assertEqual(b"THIS is to be kept", self.read_stored("on-change"))
+
+    def test_a_paused_job_has_no_next_time(self):
+        job = self.create("paused", schedule={"everyUSec": 50_000})
+        self.until_runs(job, 1)
+        self.job("Pause", job)
+        self.until_state(job, "paused")
+        before = self.runtime(job)
+        self.assertNotIn("nextUSec", before)
+        time.sleep(0.2)
+        self.assertEqual(before, self.runtime(job))
+        self.job("Resume", job)
+        self.until_runs(job, before["runs"] + 1)
+
+    def test_failed_runs_are_tried_again_and_no_more_often_than_asked(self):
+        self.daemon.file("wall").write_text("no directory")
+        job = self.create("wall/x", schedule={"afterUSec": 0}, retries=2, retryDelayUSec=50_000)
+        self.until_runs(job, 3, "finished")
+        time.sleep(0.2)
+        runtime = self.runtime(job)
+        self.assertEqual((3, 3, "failed"), (runtime["runs"], runtime["failures"],
+                                            runtime["lastResult"]))
+        runs = self.history(job)
+        self.assertEqual(1, len({run["scheduledUSec"] for run in runs}))
+        for later, earlier in zip(runs, runs[1:]):
+            self.assertGreaterEqual(later["startUSec"], earlier["endUSec"] + 49_000)
+
+    def test_a_thousand_due_at_once_are_all_run_once(self):
+        at = now_usec() + 3_000_000
+        calls = [self.client.encode(JOB + "Create", {"context": {
+            "buffer": self.buffer, "path": f"many/{number}", "schedule": {"atUSec": at}}})
+            for number in range(200)]
+        self.client.send_raw(b"".join(calls))
+        jobs = [self.client.receive_for(JOB + "Create").parameters["id"] for _ in calls]
+        for job in jobs:
+            self.until_runs(job, 1, "finished")
+        self.assertEqual(200, len([name for name in self.daemon.files()
+                                   if name.startswith("many/")]))
+        self.assertEqual({1}, {self.runtime(job)["runs"] for job in jobs})
+
+
+class BadInput(JobTest):
+    def refused(self, parameter, error=SERVICE + "InvalidParameter", **context):
+        with self.subTest(context=context), self.fails(error) as caught:
+            self.create(**context)
+        if parameter:
+            self.assertEqual(parameter, caught.exception.parameters["parameter"])
+        return caught
+
+    def test_parameters_are_named(self):
+        for parameter, context in (
+                ("context.name", {"name": ""}),
+                ("context.name", {"name": "a/b"}),
+                ("context.name", {"name": "j0123456789abcdef"}),
+                ("context.mode", {"mode": "0999"}),
+                ("context.settleUSec", {"settleUSec": 0}),
+                ("context.jitterUSec", {"jitterUSec": -1}),
+                ("context.timeoutUSec", {"timeoutUSec": -1}),
+                ("context.retries", {"retries": -1}),
+                ("context.retryDelayUSec", {"retryDelayUSec": -1}),
+                ("context.retention.keepLast", {"retention": {"keepLast": 0}}),
+                ("context.retention.keepUSec", {"retention": {"keepUSec": -5}}),
+                ("context.retention.maximumBytes", {"retention": {"maximumBytes": 17}}),
+                ("context.retention.minimumFreeBytes", {"retention": {"minimumFreeBytes": 0}}),
+                ("context.retention", {"retention": {"keepLast": 1}, "open": "append"}),
+                ("context.checksum", {"checksum": "sha256", "open": "append"}),
+                ("context.steps", {"steps": [{"name": "gzip", "level": 99}]})):
+            self.refused(parameter, **context)
+
+    def test_schedules_that_can_never_fire(self):
+        for parameter, context in (
+                ("context.schedule.everyUSec", {"schedule": {"everyUSec": 9_999}}),
+                ("context.schedule.everyUSec", {"schedule": {"everyUSec": -1}}),
+                ("context.schedule.afterUSec", {"schedule": {"afterUSec": -2}}),
+                ("context.schedule.atUSec", {"schedule": {"atUSec": now_usec() - 1}}),
+                ("context.schedule.atUSec", {"schedule": {"atUSec": -5}}),
+                ("context.schedule.calendar", {"schedule": {"calendar": "no such day"}}),
+                ("context.schedule.calendar", {"schedule": {"calendar": "2001-01-01"}}),
+                ("context.jitterUSec", {"schedule": {"everyUSec": HOUR},
+                                        "jitterUSec": 2 * HOUR})):
+            self.refused(parameter, JOB + "BadSchedule", **context)
+        with self.fails_parameter("schedule"):
+            self.client.call(JOB + "Save", {"context": {
+                "buffer": self.buffer, "path": "x", "schedule": {"everyUSec": HOUR}}})
+
+    def test_paths_that_leave_the_store_or_collide(self):
+        for path in ("../x", "/x", "a/../b", "", "{n}", "{nothing}", "%Q", "x" * 300,
+                     ".forebay-x"):
+            self.refused(None, STORE + "PathRefused", path=path)
+        self.refused(None, STORE + "NoSuchStore", store="nowhere")
+        for path in ("same", "{job}/same", "%H%M%S"):
+            self.refused(None, STORE + "PathRefused", path=path, open="exclusive",
+                         schedule={"everyUSec": DAY})
+        for path in ("{run}", "%Y-%m-%d"):
+            self.create(path, open="exclusive", schedule={"everyUSec": DAY})
+
+    def test_buffers_that_are_none_or_somebody_elses(self):
+        for buffer in ("b0123456789abcdef", "nonsense"):
+            with self.fails(BUFFER + "NoSuchBuffer", id=buffer):
+                self.create(buffer=buffer)
+        for context in ({"offset": 19}, {"offset": -1}, {"length": 19}, {"length": -1},
+                        {"offset": 10, "length": 9}):
+            with self.subTest(context=context), self.fails(BUFFER + "OutOfRange"):
+                self.create(**context)
+        self.root_only()
+        with self.fails(BUFFER + "NoSuchBuffer", id=self.buffer):
+            self.create(client=self.connect(uid=65534))
+
+    def test_names_that_exist(self):
+        job = self.create(name="taken")
+        with self.fails(JOB + "JobExists", name="taken"):
+            self.create(name="taken")
+        self.run_job(job)
+        self.assertEqual(job, self.create("other", name="taken", replace=True))
+        self.assertEqual(1, self.runtime(job)["runs"])
+        self.assertEqual("other", self.job("Describe", job)["context"]["path"])
+        self.assertEqual(2, self.run_job(job)["run"])
+        self.job("Cancel", job)
+        self.assertEqual(job, self.create("third", name="taken", replace=True))
+        self.assertEqual("waiting", self.state(job))
+
+    def test_retention_takes_only_what_the_job_has_made(self):
+        (self.daemon.file("r")).mkdir()
+        self.daemon.file("r/0").write_text("somebody else's")
+        job = self.create("r/{run}", retention={"keepLast": 1})
+        self.run_job(job)
+        os.replace(self.daemon.file("r/0"), self.daemon.file("r/1"))
+        for _ in range(3):
+            self.run_job(job)
+        wait_until(lambda: not self.daemon.file("r/3").exists(), "the older one is gone")
+        self.assertEqual("somebody else's", self.daemon.file("r/1").read_text())
+        self.assertEqual(b"what is to be kept", self.read_stored("r/4"))
+        self.assertFalse(self.daemon.file("r/2").exists())
+
+
+class Restart(unittest.TestCase):
+    engines = None
+    engine = "auto"
+
+    def start(self):
+        daemon = Daemon(engine=self.engine)
+        self.addCleanup(daemon.remove)
+        return daemon.start()
+
+    def make(self, client, number, content, **context):
+        pool = f"pool{number}"
+        client.call(POOL + "Create", {"context": {"name": pool, "sizeBytes": 2 * len(content),
+                                                  "lifetime": "daemon"}})
+        buffer = client.call(BUFFER + "From", {
+            "data": base64.b64encode(content).decode(), "encoding": "base64",
+            "pool": pool})["buffer"]["id"]
+        return client.call(JOB + "Create", {"replace": True, "context": {
+            "name": f"job{number}", "buffer": buffer, "path": f"{number}/{{run}}",
+            "checksum": "sha256", **context}})
+
+    def test_jobs_counters_and_history_come_back(self):
+        daemon = self.start()
+        with daemon.client() as client:
+            job = self.make(client, 1, b"content", schedule={"everyUSec": DAY}, retries=3,
+                            labels={"k": "v", "": "empty"}, steps=[{"name": "zstd"}],
+                            retention={"keepLast": 4, "maximumBytes": MIB})
+            client.call(JOB + "Run", {"id": job["id"]})
+            before = client.call(JOB + "Describe", {"id": job["id"]})
+            history = list(client.more(JOB + "History", {"id": job["id"]}))
+        for stop in (lambda: daemon.kill(remove=False), lambda: daemon.stop(remove=False)):
+            stop()
+            daemon.start()
+            with daemon.client() as client:
+                after = client.call(JOB + "Describe", {"id": "job1"})
+                self.assertEqual(before["context"], after["context"])
+                runtime = after["runtime"]
+                self.assertEqual(("paused", "restore", "ENXIO"),
+                                 (runtime["state"], runtime["fault"]["operation"],
+                                  runtime["fault"]["errnoName"]))
+                for name in ("runs", "failures", "skips", "lastRun", "lastResult", "lastPath"):
+                    self.assertEqual(before["runtime"][name], runtime[name], name)
+                self.assertEqual(history, list(client.more(JOB + "History",
+                                                           {"id": job["id"]})))
+        with daemon.client() as client:
+            again = self.make(client, 1, b"CONTENT", schedule={"everyUSec": DAY})
+            self.assertEqual(job["id"], again["id"])
+            self.assertEqual("waiting", again["runtime"]["state"])
+            self.assertEqual(2, client.call(JOB + "Run", {"id": "job1"})["run"]["run"])
+        daemon.stop()
+
+    def test_a_dismissed_job_does_not_come_back(self):
+        daemon = self.start()
+        with daemon.client() as client:
+            job = self.make(client, 1, b"content")
+            client.call(JOB + "Cancel", {"id": job["id"]})
+            client.call(JOB + "Dismiss", {"id": job["id"]})
+        daemon.stop(remove=False)
+        daemon.start()
+        with daemon.client() as client:
+            self.assertEqual([{}], list(client.more(JOB + "List")))
+        daemon.stop()
+
+    def check(self, daemon, client, kept):
+        """What was told before the kill is still so, and no file is torn."""
+        for number in range(8):
+            history = [reply["run"] for reply in client.more(
+                JOB + "History", {"id": f"job{number}", "limit": 1000})]
+            numbers = [run["run"] for run in history]
+            self.assertEqual(list(range(len(numbers), 0, -1)), numbers)
+            runtime = client.call(JOB + "Describe", {"id": f"job{number}"})["runtime"]
+            self.assertEqual(len(numbers), runtime["runs"])
+            ended = {run["run"]: run for run in history}
+            for run in history:
+                self.assertIn("result", run)
+                if run["result"] == "done":
+                    content = pathlib.Path(run["path"]).read_bytes()
+                    self.assertEqual("sha256:" + hashlib.sha256(content).hexdigest(),
+                                     run["digest"])
+            for run, result in kept.get(number, {}).items():
+                self.assertEqual(result, ended[run]["result"])
+            kept[number] = {run: ended[run]["result"] for run in ended}
+            for path in pathlib.Path(daemon.store, str(number)).glob("[0-9]*"):
+                self.assertTrue(re.fullmatch("[0-9]+", path.name), path)
+                content = path.read_bytes()
+                self.assertEqual(1, len(set(content)), path)
+                self.assertEqual(64 * KIB, len(content), path)
+                self.assertLessEqual(int(path.name), runtime["runs"])
+
+    def test_killed_at_any_moment_nothing_is_torn_or_lost(self):
+        import random
+        dice = random.Random(4)
+        daemon = self.start()
+        kept = {}
+        for round_number in range(20):
+            with daemon.client() as client:
+                for number in range(8):
+                    self.make(client, number, bytes([65 + round_number]) * 64 * KIB,
+                              schedule={"everyUSec": 30_000}, consistency="live")
+                time.sleep(dice.uniform(0.02, 0.25))
+            daemon.kill(remove=False)
+            daemon.start()
+            wait_until(lambda: not list(pathlib.Path(daemon.store).rglob(".forebay-*")),
+                       "the temporaries are swept")
+            with daemon.client() as client:
+                self.check(daemon, client, kept)
+        daemon.stop()
+
+
+if __name__ == "__main__":
+    main()
