@@ -7,7 +7,6 @@ many of them at least meet a gap or a fold; FOREBAY_SCHEDULE_SEED: which.
 """
 
 import os
-import random
 import re
 import subprocess
 import time
@@ -18,7 +17,7 @@ from harness import FOREBAYCTL, JOB, ForebayTest, main
 SECOND = 1_000_000
 CASES = int(os.environ.get("FOREBAY_SCHEDULE_CASES", "1000"))
 MOVED = int(os.environ.get("FOREBAY_SCHEDULE_MOVED", "250"))
-SEED = int(os.environ.get("FOREBAY_SCHEDULE_SEED", random.SystemRandom().randrange(1 << 32)))
+SEED = int(os.environ.get("FOREBAY_SCHEDULE_SEED", "1"))
 
 
 class ScheduleTest(ForebayTest):
@@ -56,7 +55,8 @@ class Calendar(ScheduleTest):
             got = [usec // SECOND for usec in reply["nextUSec"]]
             self.assertEqual(sorted(set(reply["nextUSec"])), reply["nextUSec"], case)
             self.assertTrue(all(usec > start * SECOND for usec in reply["nextUSec"]), case)
-            if oracle.went_wrong(start, answer):
+            if (oracle.went_wrong(start, answer)
+                    or oracle.hangs_on_what_came_before(moves[zone], start)):
                 continue
             normalized, times = answer
             self.assertEqual(oracle.with_zone(normalized, zone), reply["normalized"], case)
