@@ -220,6 +220,7 @@ static void set_up_flow(struct stream *stream)
 	};
 
 	flow_init(&stream->flow, &config);
+	write_window_init(&stream->window, stream_now_ns());
 	pace_init(&stream->pace, (uint64_t)stream->options.rate_bytes_per_second, stream_now_ns());
 }
 
