@@ -4,7 +4,7 @@
 
 /*
  * One line on a terminal that tells how far a transfer has come: bytes, rate, time left if the
- * total is known, and how full the ring is. On anything but a terminal it prints nothing.
+ * total is known, and how full the ring is, if there is one. On anything but a terminal it prints nothing.
  */
 
 #include <stdbool.h>
@@ -30,7 +30,7 @@ struct progress_state {
 	uint64_t taken_bytes;	/* handed to the daemon */
 	uint64_t done_bytes;	/* at the ack level */
 	uint64_t length_bytes;	/* in the ring */
-	uint64_t ring_bytes;
+	uint64_t ring_bytes;	/* 0: there is none */
 	uint64_t elapsed_ns;
 	uint64_t total_bytes;
 };

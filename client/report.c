@@ -72,6 +72,8 @@ static void print_parameters(const char *parameters)
 	const cJSON *member, *fault = print_find_field(object, "fault");
 	const char *separator = ": ";
 
+	if (!fault)
+		fault = print_find_field(object, "run.fault");
 	if (fault) {
 		print_part(print_find_field(fault, "operation"), ": ");
 		print_part(print_find_field(fault, "path"), " ");

@@ -212,6 +212,8 @@ const struct verb verbs[] = {
 	  NULL, verb_store_verify },
 	{ NULL, "save", "BUFFER PATH", "a buffer to PATH, once", 2, 2, verb_save_options, NULL,
 	  verb_save },
+	{ NULL, "load", "PATH", "a stored file into a new buffer", 1, 1, verb_load_options, NULL,
+	  verb_load },
 	{ "job", "add", "BUFFER PATH", "keep a buffer at PATH, by a schedule or when asked", 2, 2,
 	  verb_job_add_options, NULL, verb_job_add },
 	{ "job", "list", "", "show all jobs", 0, 0, NULL, NULL, verb_job_list },

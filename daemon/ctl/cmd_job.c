@@ -237,17 +237,11 @@ static int test_schedule(struct call *call, struct refusal *refusal)
 }
 
 const struct command cmd_job_table[] = {
-	{ "Cancel", cmd_job_cancel, 0 },
-	{ "Create", cmd_job_create, 0 },
-	{ "Describe", cmd_job_describe, 0 },
-	{ "Dismiss", cmd_job_dismiss, 0 },
-	{ "History", cmd_job_history, 0 },
-	{ "List", cmd_job_list, 0 },
-	{ "Pause", cmd_job_pause, 0 },
-	{ "Resume", cmd_job_resume, 0 },
-	{ "Run", cmd_job_run, 0 },
-	{ "Save", cmd_job_save, 0 },
-	{ "SubscribeEvents", cmd_job_subscribe_events, 0 },
-	{ "TestSchedule", test_schedule, 0 },
-	{ .member = NULL },
+	{ "Cancel", cmd_job_cancel, 0 },      { "Create", cmd_job_create, 0 },
+	{ "Describe", cmd_job_describe, 0 },  { "Dismiss", cmd_job_dismiss, 0 },
+	{ "History", cmd_job_history, 0 },    { "List", cmd_job_list, 0 },
+	{ "Load", cmd_job_load, 0 },	      { "Pause", cmd_job_pause, 0 },
+	{ "Resume", cmd_job_resume, 0 },      { "Run", cmd_job_run, 0 },
+	{ "Save", cmd_job_save, 0 },	      { "SubscribeEvents", cmd_job_subscribe_events, 0 },
+	{ "TestSchedule", test_schedule, 0 }, { .member = NULL },
 };

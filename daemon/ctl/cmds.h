@@ -30,6 +30,9 @@ int must_check cmd_job_cancel(struct call *call, struct refusal *refusal);
 int must_check cmd_job_dismiss(struct call *call, struct refusal *refusal);
 int must_check cmd_job_subscribe_events(struct call *call, struct refusal *refusal);
 
+/* The same, in cmd_job_load.c. */
+int must_check cmd_job_load(struct call *call, struct refusal *refusal);
+
 /* How far the clients of the conformance test are; at the end. Takes NULL. */
 struct certification *cmd_certification_free(struct certification *certification);
 

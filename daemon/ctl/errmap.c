@@ -127,6 +127,9 @@ static const struct row rows[] = {
 	[REFUSAL_BAD_SCHEDULE] = { JOB "BadSchedule",
 				   NULL,
 				   { { "parameter", PART_PARAMETER }, { "reason", PART_REASON } } },
+	[REFUSAL_DIGEST_MISMATCH] = { JOB "DigestMismatch",
+				      NULL,
+				      { { "expected", PART_TEXT }, { "got", PART_REASON } } },
 };
 
 static bool has_field(const struct idl_type *type, const char *name, size_t name_bytes,
@@ -242,7 +245,10 @@ int errmap_run_failed(uint64_t job_id, const struct job_record *record,
 	struct args args;
 
 	args_init(&args);
-	view_id(&args, "id", ID_JOB, job_id);
+	if (job_id == 0)
+		args_add_string(&args, "id", "");
+	else
+		view_id(&args, "id", ID_JOB, job_id);
 	view_record(&args, "run", record);
 	return finish(JOB "RunFailed", &args, ret_error);
 }

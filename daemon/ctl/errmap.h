@@ -31,7 +31,7 @@ struct wire_error {
 int must_check errmap_refusal(const struct refusal *refusal, const char *interface,
 			      const struct idl_member *method, struct wire_error *ret_error);
 
-/* A run of a job that did not end well, for who has waited for it. */
+/* A run of a job that did not end well, for who has waited for it. 0: no job was made for it. */
 int must_check errmap_run_failed(uint64_t job_id, const struct job_record *record,
 				 struct wire_error *ret_error);
 

@@ -46,12 +46,11 @@ static struct stream_step parse_step(const cJSON *object)
 	return step;
 }
 
-/* Too many are counted and not kept: the count alone is refused. */
-static void take_steps(const cJSON *context, struct stream_options *options)
+void stream_param_steps(const cJSON *args, struct stream_options *options)
 {
 	const cJSON *list, *object;
 
-	if (!args_get_array(context, "steps", &list))
+	if (!args_get_array(args, "steps", &list))
 		return;
 	cJSON_ArrayForEach(object, list) {
 		if (options->steps_count < STREAM_STEPS_MAX)
@@ -121,7 +120,7 @@ static int take_mode(const cJSON *context, struct stream_options *options, struc
 int stream_param_file(const cJSON *context, struct stream_options *options, struct refusal *refusal)
 {
 	take_choices(context, options);
-	take_steps(context, options);
+	stream_param_steps(context, options);
 	return take_mode(context, options, refusal);
 }
 

@@ -25,6 +25,12 @@ int must_check stream_param_request(const struct cJSON *args, struct stream_requ
 int must_check stream_param_file(const struct cJSON *context, struct stream_options *options,
 				 struct refusal *refusal);
 
+/*
+ * `steps`, wherever they stand. Too many are counted and not kept: the count alone is refused
+ * by whoever knows their rules.
+ */
+void stream_param_steps(const struct cJSON *args, struct stream_options *options);
+
 /* `required`: there must be a chunk. */
 int must_check stream_param_chunk(const struct cJSON *args, bool required,
 				  struct stream_chunk *ret_chunk, struct refusal *refusal);

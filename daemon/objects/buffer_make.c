@@ -23,6 +23,7 @@
 
 #include "daemon/base/cleanup.h"
 #include "daemon/io/fd_kind.h"
+#include "daemon/objects/buffer_place.h"
 #include "daemon/objects/buffer_work.h"
 #include "daemon/objects/pool_memory.h"
 #include "daemon/objects/pools.h"
@@ -49,6 +50,7 @@ struct making {
 	buffer_done_fn done;
 	void *data;
 	struct errand errand;
+	struct buffer_placing placing;
 	struct buffer_work work;
 	enum content content;
 	uint64_t length;
@@ -62,7 +64,6 @@ struct making {
 	int source_fd;
 	uint64_t read_bytes; /* what the file really had */
 	struct buffer *buffer;
-	struct refusal refusal;
 };
 
 static void free_making(struct making *making)
@@ -75,28 +76,21 @@ static void free_making(struct making *making)
 	free(making);
 }
 
-/* Takes back the buffer, and a pool that was made for it alone. */
-static void end_badly(struct making *making, struct pool *pool, int result)
+static void end_badly(struct making *making, int result)
 {
 	if (making->buffer)
-		buffer_drop(making->buffer);
-	if (pool && pool->own_for_buffer && list_is_empty(&pool->buffers))
-		pool_drop(pool);
-	making->done(making->data, result, NULL, &making->refusal);
+		buffer_take_back(making->buffer);
+	making->done(making->data, result, NULL, &making->placing.refusal);
 	free_making(making);
 }
 
 static void announce(struct making *making)
 {
 	struct buffer *buffer = making->buffer;
-	int r = making->holder->gone ? -ECANCELED : 0;
+	int r = buffer_settle(buffer, making->holder, &making->placing.refusal);
 
-	if (r == 0 && buffer->pool->destroyed)
-		r = refuse_text(&making->refusal, REFUSAL_NO_SUCH_POOL, buffer->pool->name);
-	if (r == 0)
-		r = buffer_announce(buffer);
 	if (r != 0) {
-		end_badly(making, buffer->pool, r);
+		end_badly(making, r);
 		return;
 	}
 	labels_move(&buffer->labels, &making->labels);
@@ -162,7 +156,7 @@ static void on_filled(struct buffer_work *work, int result)
 	struct making *making = work->owner;
 
 	if (result != 0) {
-		end_badly(making, work->backing->pool, result);
+		end_badly(making, result);
 		return;
 	}
 	if (making->content == CONTENT_FILE)
@@ -199,46 +193,26 @@ static void fill(struct making *making)
 
 /* Place */
 
-static int take_memory(struct making *making, struct pool *pool)
+static void on_placed(struct buffer_placing *placing, int result, struct buffer *buffer)
 {
-	struct backing *backing;
-	int r = backing_new(pool, making->length, &backing, &making->refusal);
+	struct making *making = placing->owner;
 
-	if (r != 0)
-		return r;
-	backing_use(backing);
-	r = buffer_new(backing, 0, making->length, &making->buffer, &making->refusal);
-	backing_unuse(backing);
-	return r;
-}
-
-static void on_pool(void *data, int result, struct pool *pool, const struct refusal *refusal)
-{
-	struct making *making = data;
-
-	if (result == REFUSED)
-		making->refusal = *refusal;
-	if (result == 0)
-		result = take_memory(making, pool);
+	making->buffer = buffer;
 	if (result != 0)
-		end_badly(making, pool, result);
+		end_badly(making, result);
 	else
 		fill(making);
 }
 
-/* 0: on_pool() comes. */
+/* 0: on_placed() comes. */
 static int place(struct making *making)
 {
-	struct registry *registry = making->holder->user->registry;
-	struct pool_request own = {
-		.size_bytes = making->length,
-		.own_for_buffer = true,
-		.lifetime = POOL_LIFETIME_DAEMON,
-	};
-
-	if (!making->pool_name && making->length > registry->default_pool_bytes / 2)
-		return pool_create(making->holder, &own, on_pool, making, &making->refusal);
-	return pool_get(making->holder, making->pool_name, on_pool, making, &making->refusal);
+	making->placing.holder = making->holder;
+	making->placing.pool = making->pool_name;
+	making->placing.length = making->length;
+	making->placing.done = on_placed;
+	making->placing.owner = making;
+	return buffer_place(&making->placing);
 }
 
 /* Prepare */
@@ -279,18 +253,18 @@ static void on_prepared(struct errand *errand, int result)
 	struct making *making = errand->owner;
 
 	if (result == PREPARE_E_REFUSED)
-		result = refuse_text(&making->refusal, REFUSAL_PARAMETER, FD_PARAMETER);
+		result = refuse_text(&making->placing.refusal, REFUSAL_PARAMETER, FD_PARAMETER);
 	if (result == 0 && making->holder->gone)
 		result = -ECANCELED;
 	if (making->content == CONTENT_COPY)
 		making->length = making->bytes_length;
 	/* Text of which no byte is left has nothing to repeat, as Node says. */
 	if (result == 0 && making->content == CONTENT_REPEAT && making->bytes_length == 0)
-		result = refuse_text(&making->refusal, REFUSAL_PARAMETER, "fill");
+		result = refuse_text(&making->placing.refusal, REFUSAL_PARAMETER, "fill");
 	if (result == 0)
 		result = place(making);
 	if (result != 0)
-		end_badly(making, NULL, result);
+		end_badly(making, result);
 }
 
 static int new_making(struct holder *holder, const struct buffer_request *request, const char *text,
@@ -359,7 +333,7 @@ int buffer_alloc(struct holder *holder, struct buffer_request *request, buffer_d
 	if (!text) {
 		r = place(making);
 		if (r != 0) {
-			*refusal = making->refusal;
+			*refusal = making->placing.refusal;
 			free_making(making);
 			return r;
 		}

@@ -51,6 +51,8 @@ static void start(struct buffer_work *work)
 	work->backing->busy = true;
 	work->errand = (struct errand){
 		.name = work->name,
+		.device = work->device,
+		.path = work->path,
 		.run = run_work,
 		.done = on_done,
 		.owner = work,

@@ -26,6 +26,8 @@ struct buffer_work {
 	/* Set before. */
 	const char *name; /* a constant */
 	uint64_t bytes;	  /* how long it takes: above the bound it goes to a worker */
+	uint64_t device;  /* what it may wait for there; 0: not known */
+	const char *path; /* for faults; may be NULL */
 	bool writes;	  /* takes the backing's version word for as long as it runs */
 	int (*run)(struct buffer_work *work);
 	void (*done)(struct buffer_work *work, int result);

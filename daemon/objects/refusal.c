@@ -59,6 +59,13 @@ int refuse_schedule(struct refusal *refusal, const char *parameter, const char *
 	return REFUSED;
 }
 
+int refuse_digest(struct refusal *refusal, const char *expected, const char *got)
+{
+	(void)refuse_text(refusal, REFUSAL_DIGEST_MISMATCH, expected);
+	copy_text(refusal->reason, got);
+	return REFUSED;
+}
+
 int refuse_path(struct refusal *refusal, const char *path, const char *reason)
 {
 	(void)refuse_text(refusal, REFUSAL_PATH_REFUSED, path);

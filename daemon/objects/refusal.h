@@ -55,6 +55,7 @@ enum refusal_kind {
 	REFUSAL_JOB_EXISTS,	 /* text: name */
 	REFUSAL_JOB_WRONG_STATE, /* id; first: enum job_state */
 	REFUSAL_BAD_SCHEDULE,	 /* text: parameter; reason */
+	REFUSAL_DIGEST_MISMATCH, /* text: expected; reason: got */
 };
 
 #define REFUSAL_TEXT_BYTES 4096
@@ -77,6 +78,7 @@ int refuse_range(struct refusal *refusal, const char *parameter, int64_t minimum
 int refuse_limit(struct refusal *refusal, const char *limit, uint64_t maximum);
 int refuse_path(struct refusal *refusal, const char *path, const char *reason);
 int refuse_schedule(struct refusal *refusal, const char *parameter, const char *reason);
+int refuse_digest(struct refusal *refusal, const char *expected, const char *got);
 int refuse_failed(struct refusal *refusal, uint64_t id, const struct fault *fault);
 
 #endif

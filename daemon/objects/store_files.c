@@ -183,18 +183,15 @@ int store_list_files(struct user *user, struct store *store, const char *prefix,
 static int run_open(struct errand *errand)
 {
 	struct store_job *job = errand->owner;
-	cleanup_close int root_fd = -1;
-	struct stat facts;
-	int r = open_root(job, &root_fd);
+	struct store_opened opened;
+	int r = store_access_open(job->store, job->uid, job->path, &opened, &job->reason);
 
-	if (r == 0)
-		r = root_open_file(root_fd, job->path, O_RDONLY, &job->file_fd, &job->reason);
 	if (r != 0)
 		return r;
-	if (fstat(job->file_fd, &facts) < 0)
-		return -errno;
-	job->file.identity = catalogue_identity(&facts);
-	return file_get_path(job->file_fd, NULL, &job->absolute_path);
+	job->file_fd = opened.file_fd;
+	job->absolute_path = opened.absolute_path;
+	job->file.identity = opened.identity;
+	return 0;
 }
 
 static void tell_opened(struct store_job *job, int result)

@@ -13,7 +13,6 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "daemon/base/cleanup.h"
@@ -21,7 +20,6 @@
 #include "daemon/io/clock.h"
 #include "daemon/io/digest.h"
 #include "daemon/io/file.h"
-#include "daemon/io/root.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/store_access.h"
@@ -44,11 +42,9 @@ struct store_verification {
 	bool cancelled;
 
 	/* A worker's while an errand is under way. */
-	int file_fd;
+	struct store_opened file;
 	bool direct; /* reads pass by the page cache */
 	bool at_end;
-	char *absolute_path;
-	struct catalogue_identity identity;
 	struct digest *digest;
 	uint64_t current_bytes;
 
@@ -59,8 +55,8 @@ static void verification_free(struct store_verification *verification)
 {
 	catalogue_files_fini(&verification->find.found);
 	digest_free(verification->digest);
-	fd_close(verification->file_fd);
-	free(verification->absolute_path);
+	fd_close(verification->file.file_fd);
+	free(verification->file.absolute_path);
 	free(verification->path);
 	free(verification);
 }
@@ -95,7 +91,7 @@ static void fail(struct store_verification *verification, int result)
 static struct store_verified verified_so_far(const struct store_verification *verification)
 {
 	uint64_t current_bytes = verification->current_bytes;
-	uint64_t total_bytes = verification->identity.bytes;
+	uint64_t total_bytes = verification->file.identity.bytes;
 
 	/* A file may grow while it is read. */
 	return (struct store_verified){
@@ -116,7 +112,7 @@ static void judge_content(struct store_verification *verification)
 		return;
 	}
 	verified.intact = strcmp(row->digest, got) == 0;
-	verified.known = verified.intact || row->inode == verification->identity.inode;
+	verified.known = verified.intact || row->inode == verification->file.identity.inode;
 	verified.expected = verified.known ? row->digest : NULL;
 	verified.got = got;
 	tell(verification, 0, &verified);
@@ -127,19 +123,19 @@ static void judge_content(struct store_verification *verification)
 /* Not every file system can pass by the cache: then it is made to forget the file first. */
 static void read_directly(struct store_verification *verification, bool direct)
 {
-	int flags = fcntl(verification->file_fd, F_GETFL);
+	int flags = fcntl(verification->file.file_fd, F_GETFL);
 
 	flags = direct ? flags | O_DIRECT : flags & ~O_DIRECT;
-	verification->direct = fcntl(verification->file_fd, F_SETFL, flags) == 0 && direct;
+	verification->direct = fcntl(verification->file.file_fd, F_SETFL, flags) == 0 && direct;
 	if (!verification->direct)
-		file_drop_pages(verification->file_fd);
+		file_drop_pages(verification->file.file_fd);
 }
 
 /* One read. 0, also at the end, or -errno. */
 static int read_some(struct store_verification *verification, unsigned char *bytes)
 {
-	ssize_t n =
-		pread(verification->file_fd, bytes, READ_BYTES, (off_t)verification->current_bytes);
+	ssize_t n = pread(verification->file.file_fd, bytes, READ_BYTES,
+			  (off_t)verification->current_bytes);
 
 	if (n < 0 && errno == EINVAL && verification->direct) {
 		read_directly(verification, false);
@@ -171,7 +167,7 @@ static void on_piece(struct errand *errand, int result);
 static void read_on(struct store_verification *verification)
 {
 	verification->errand.name = "verify";
-	verification->errand.path = verification->absolute_path;
+	verification->errand.path = verification->file.absolute_path;
 	verification->errand.run = run_piece;
 	verification->errand.done = on_piece;
 	errand_start(verification->registry, &verification->errand);
@@ -243,21 +239,12 @@ static void record_found(struct catalogue_request *request)
 static int run_open(struct errand *errand)
 {
 	struct store_verification *verification = errand->owner;
-	cleanup_close int root_fd = -1;
-	struct stat facts;
-	int r = store_access_root(verification->store, verification->uid, &root_fd,
-				  &verification->reason);
+	int r = store_access_open(verification->store, verification->uid, verification->path,
+				  &verification->file, &verification->reason);
 
 	if (r == 0)
-		r = root_open_file(root_fd, verification->path, O_RDONLY, &verification->file_fd,
-				   &verification->reason);
-	if (r != 0)
-		return r;
-	if (fstat(verification->file_fd, &facts) < 0)
-		return -errno;
-	verification->identity = catalogue_identity(&facts);
-	read_directly(verification, true);
-	return file_get_path(verification->file_fd, NULL, &verification->absolute_path);
+		read_directly(verification, true);
+	return r;
 }
 
 static void on_opened(struct errand *errand, int result)
@@ -268,7 +255,7 @@ static void on_opened(struct errand *errand, int result)
 		verification->find.request.done = record_found;
 		verification->find.request.owner = verification;
 		result = catalogue_find_file(verification->registry->catalogue,
-					     verification->absolute_path, &verification->find);
+					     verification->file.absolute_path, &verification->find);
 	}
 	if (result != 0)
 		fail(verification, result);
@@ -286,7 +273,7 @@ int store_verify(struct user *user, struct store *store, const char *path,
 	verification = calloc(1, sizeof(*verification));
 	if (!verification)
 		return -ENOMEM;
-	verification->file_fd = -1;
+	verification->file.file_fd = -1;
 	verification->registry = user->registry;
 	verification->store = store;
 	verification->uid = user->uid;

@@ -11,7 +11,7 @@ import select
 import socket
 import time
 
-from harness import (BUFFER, DAEMON, INTERFACES, JOB, MIB, POOL, SERVICE, SOURCE, STORE, STREAM,
+from harness import (BUFFER, DAEMON, INTERFACES, MIB, POOL, SERVICE, SOURCE, STORE, STREAM,
                      Client, Closed, ForebayTest, VarlinkError, main, wait_until)
 
 PING = DAEMON + "Ping"
@@ -238,8 +238,7 @@ class Calls(ForebayTest):
                 (BUFFER + "GetNumber", {"id": "b0", "type": "int8", "offset": 0}),
                 (BUFFER + "Fill", {"id": "b0", "value": "x"}),
                 (BUFFER + "Concat", {"sources": []}),
-                (BUFFER + "Swap", {"id": "b0", "width": 2}),
-                (JOB + "Load", {"path": "x"})):
+                (BUFFER + "Swap", {"id": "b0", "width": 2})):
             with self.fails(SERVICE + "MethodNotImplemented"):
                 self.client.call(method, parameters)
 

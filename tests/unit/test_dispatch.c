@@ -81,8 +81,6 @@ START_TEST(what_is_not_there_is_named)
 	check_error("{\"method\":\"Ping\"}", SERVICE "MethodNotFound", "method", "Ping");
 	check_error("{\"method\":\"io.forebay.buffer.Swap\"}", SERVICE "MethodNotImplemented",
 		    "method", "io.forebay.buffer.Swap");
-	check_error("{\"method\":\"io.forebay.job.Load\",\"parameters\":{\"path\":\"x\"}}",
-		    SERVICE "MethodNotImplemented", "method", "io.forebay.job.Load");
 }
 END_TEST
 

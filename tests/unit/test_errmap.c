@@ -15,7 +15,7 @@
 #include "proto/interfaces.h"
 #include "proto/message.h"
 
-#define REFUSAL_LAST REFUSAL_BAD_SCHEDULE
+#define REFUSAL_LAST REFUSAL_DIGEST_MISMATCH
 
 static struct refusal refusal;
 
