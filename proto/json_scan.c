@@ -12,6 +12,7 @@
 
 #include "proto/encoding.h"
 #include "proto/json_number.h"
+#include "proto/json_string.h"
 
 /*
  * Recursive descent, as deep as JSON_DEPTH_MAX and no deeper; what is nested beyond is passed
@@ -56,85 +57,6 @@ static int malformed(struct scanner *scanner)
 	return JSON_SCAN_E_MALFORMED;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* The four digits behind \u; false if they are not hexadecimal. */
-static bool read_unit(const char *digits, uint32_t *ret_unit)
-{
-	uint32_t unit = 0;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		int value = hex_value(digits[i]);
-
-		if (value < 0)
-			return false;
-		unit = unit << 4 | (uint32_t)value;
-	}
-	*ret_unit = unit;
-	return true;
-}
-
-static bool is_high_surrogate(uint32_t unit)
-{
-	return (unit & 0xfc00) == 0xd800;
-}
-
-static bool is_low_surrogate(uint32_t unit)
-{
-	return (unit & 0xfc00) == 0xdc00;
-}
-
-/*
- * The character that an escape stands for, text being at the backslash; returns how many bytes
- * the escape has, 0 if it is none. Half a pair is given out as it is.
- */
-static size_t read_escape(const char *text, uint32_t *ret_character)
-{
-	static const char names[] = "\"\\/bfnrt";
-	static const char meanings[] = "\"\\/\b\f\n\r\t";
-	const char *name;
-	uint32_t low;
-
-	if (text[1] == 'u') {
-		if (!read_unit(text + 2, ret_character))
-			return 0;
-		if (is_high_surrogate(*ret_character) && text[6] == '\\' && text[7] == 'u' &&
-		    read_unit(text + 8, &low) && is_low_surrogate(low)) {
-			*ret_character =
-				0x10000 + ((*ret_character - 0xd800) << 10) + (low - 0xdc00);
-			return 12;
-		}
-		return 6;
-	}
-	name = text[1] != '\0' ? strchr(names, text[1]) : NULL;
-	if (!name)
-		return 0;
-	*ret_character = (unsigned char)meanings[name - names];
-	return 2;
-}
-
-/* The next character of a key that has passed scan_string(). Returns its size as written. */
-static size_t read_character(const char *text, size_t text_bytes, uint32_t *ret_character)
-{
-	if ((unsigned char)*text < 0x80 && *text != '\\') {
-		*ret_character = (unsigned char)*text;
-		return 1;
-	}
-	if (*text == '\\')
-		return read_escape(text, ret_character);
-	return encoding_utf8_next(text, text_bytes, ret_character, NULL);
-}
-
 static size_t put_key(const struct scanner *scanner, struct key key, char *path, size_t room)
 {
 	const char *text = scanner->text + key.offset;
@@ -142,8 +64,8 @@ static size_t put_key(const struct scanner *scanner, struct key key, char *path,
 	uint32_t character;
 
 	while (read < key.bytes && room - used > 4) {
-		read += read_character(text + read, key.bytes - read, &character);
-		if (character == 0 || (character >= 0xd800 && character <= 0xdfff))
+		read += json_string_next(text + read, key.bytes - read, &character);
+		if (character == 0 || json_string_is_half(character))
 			character = 0xfffd;
 		used += encoding_utf8_put(character, path + used);
 	}
@@ -200,10 +122,10 @@ static int scan_string(struct scanner *scanner, enum json_scan_reason *ret_reaso
 		if ((unsigned char)*text < 0x20)
 			return malformed(scanner);
 		if (*text == '\\') {
-			bytes = read_escape(text, &character);
+			bytes = json_string_escape(text, &character);
 			if (bytes > 0 && character == 0)
 				*ret_reason = JSON_SCAN_NUL_CHARACTER;
-			else if (bytes > 0 && character >= 0xd800 && character <= 0xdfff)
+			else if (bytes > 0 && json_string_is_half(character))
 				*ret_reason = JSON_SCAN_LONE_SURROGATE;
 		} else if ((unsigned char)*text < 0x80) {
 			bytes = 1;
@@ -259,8 +181,8 @@ static int compare_keys(const void *left, const void *right, void *text)
 	while (a_at < a->bytes && b_at < b->bytes) {
 		uint32_t a_character, b_character;
 
-		a_at += read_character(a_text + a_at, a->bytes - a_at, &a_character);
-		b_at += read_character(b_text + b_at, b->bytes - b_at, &b_character);
+		a_at += json_string_next(a_text + a_at, a->bytes - a_at, &a_character);
+		b_at += json_string_next(b_text + b_at, b->bytes - b_at, &b_character);
 		if (a_character != b_character)
 			return a_character < b_character ? -1 : 1;
 	}
