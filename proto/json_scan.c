@@ -12,7 +12,6 @@
 
 #include "proto/encoding.h"
 #include "proto/json_number.h"
-#include "proto/json_string.h"
 
 /*
  * Recursive descent, as deep as JSON_DEPTH_MAX and no deeper; what is nested beyond is passed
@@ -46,6 +45,7 @@ struct scanner {
 	size_t key_capacity;
 	size_t member_start; /* of the value, one level below the top, that is being read */
 	bool found;
+	const struct json_listener *listener;
 	struct json_scan *result;
 };
 
@@ -241,7 +241,27 @@ static int scan_key(struct scanner *scanner, struct level *level)
 	return 0;
 }
 
-/* One member or element; at the level below the top it is the span that a finding is told with. */
+/* What has been read is a value one level below the top; `found` is new if it was in it. */
+static void end_member(struct scanner *scanner, const struct level *level, bool found)
+{
+	size_t bytes = scanner->at - scanner->member_start;
+
+	if (found) {
+		scanner->result->member_offset = scanner->member_start;
+		scanner->result->member_bytes = bytes;
+	}
+	if (scanner->listener && !level->is_array) {
+		const struct json_member member = {
+			.key = { scanner->text + level->key.offset, level->key.bytes },
+			.value = scanner->text + scanner->member_start,
+			.value_bytes = bytes,
+		};
+
+		scanner->listener->member(scanner->listener->data, &member);
+	}
+}
+
+/* One member or element. */
 static int scan_element(struct scanner *scanner, struct level *level)
 {
 	bool found = scanner->found;
@@ -258,10 +278,8 @@ static int scan_element(struct scanner *scanner, struct level *level)
 	r = scan_value(scanner);
 	if (r)
 		return r;
-	if (scanner->depth == 1 && scanner->found && !found) {
-		scanner->result->member_offset = scanner->member_start;
-		scanner->result->member_bytes = scanner->at - scanner->member_start;
-	}
+	if (scanner->depth == 1)
+		end_member(scanner, level, scanner->found && !found);
 	return 0;
 }
 
@@ -391,9 +409,15 @@ static int scan_value(struct scanner *scanner)
 	}
 }
 
-int json_scan(const char *text, size_t text_bytes, size_t values_max, struct json_scan *ret_scan)
+int json_scan(const char *text, size_t text_bytes, size_t values_max,
+	      const struct json_listener *listener, struct json_scan *ret_scan)
 {
-	struct scanner scanner = { .text = text, .values_max = values_max, .result = ret_scan };
+	struct scanner scanner = {
+		.text = text,
+		.values_max = values_max,
+		.listener = listener,
+		.result = ret_scan,
+	};
 	int r;
 
 	*ret_scan = (struct json_scan){ 0 };

@@ -3,6 +3,7 @@
 
 #include "proto/json_string.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "proto/encoding.h"
@@ -84,4 +85,49 @@ size_t json_string_next(const char *text, size_t text_bytes, uint32_t *ret_chara
 bool json_string_is_half(uint32_t character)
 {
 	return is_high_surrogate(character) || is_low_surrogate(character);
+}
+
+bool json_string_is(const struct json_string *string, const char *ascii)
+{
+	uint32_t character;
+
+	for (size_t at = 0; at < string->bytes; ascii++) {
+		at += json_string_next(string->text + at, string->bytes - at, &character);
+		if (*ascii == '\0' || character != (unsigned char)*ascii)
+			return false;
+	}
+	return *ascii == '\0';
+}
+
+bool json_string_has(const struct json_string *string, char ascii)
+{
+	uint32_t character;
+
+	for (size_t at = 0; at < string->bytes;) {
+		at += json_string_next(string->text + at, string->bytes - at, &character);
+		if (character == (unsigned char)ascii)
+			return true;
+	}
+	return false;
+}
+
+char *json_string_copy(const struct json_string *string)
+{
+	uint32_t character;
+	char *copy, *end;
+
+	if (!memchr(string->text, '\\', string->bytes))
+		return strndup(string->text, string->bytes);
+
+	/* None is longer than it is written, and whichever is last may ask for room for four. */
+	copy = malloc(string->bytes + 4);
+	end = copy;
+	if (!copy)
+		return NULL;
+	for (size_t at = 0; at < string->bytes;) {
+		at += json_string_next(string->text + at, string->bytes - at, &character);
+		end += encoding_utf8_put(character, end);
+	}
+	*end = '\0';
+	return copy;
 }

@@ -12,6 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct json_string {
+	const char *text; /* behind the opening quote */
+	size_t bytes;	  /* up to the closing one */
+};
+
 /*
  * The character that an escape stands for, text being at the backslash and ended by a NUL;
  * returns how many bytes the escape has, 0 if it is none. Half a pair is given out as it is.
@@ -23,5 +28,14 @@ size_t json_string_next(const char *text, size_t text_bytes, uint32_t *ret_chara
 
 /* Half of a pair: no character by itself. */
 bool json_string_is_half(uint32_t character);
+
+/* Whether it stands for this text, which is ASCII. */
+bool json_string_is(const struct json_string *string, const char *ascii);
+
+/* Whether this ASCII character is in it. */
+bool json_string_has(const struct json_string *string, char ascii);
+
+/* What it stands for, in memory of its own, which the caller frees; NULL: there is none. */
+char *json_string_copy(const struct json_string *string);
 
 #endif
