@@ -38,9 +38,10 @@ struct scanner {
 	size_t at;
 	size_t values;
 	size_t values_max;
-	struct level levels[JSON_DEPTH_MAX];
+	struct level *levels; /* JSON_DEPTH_MAX of them */
 	size_t depth;
-	struct key *keys;
+	struct key *keys; /* heap_keys, or a few on the C stack */
+	struct key *heap_keys;
 	size_t key_count;
 	size_t key_capacity;
 	size_t member_start; /* of the value, one level below the top, that is being read */
@@ -48,6 +49,9 @@ struct scanner {
 	const struct json_listener *listener;
 	struct json_scan *result;
 };
+
+/* So many keys need no memory of their own, which is enough for most calls. */
+#define FEW_KEYS 16
 
 static int scan_value(struct scanner *scanner);
 
@@ -101,7 +105,14 @@ static void refuse(struct scanner *scanner, enum json_scan_reason reason)
 	scanner->found = true;
 	scanner->result->reason = reason;
 	scanner->result->member_offset = scanner->member_start;
+	scanner->result->member_bytes = 0;
 	put_path(scanner);
+}
+
+/* Stands for itself in a string: most of any text. */
+static bool is_plain(char c)
+{
+	return (signed char)c >= 0x20 && c != '"' && c != '\\';
 }
 
 /*
@@ -117,6 +128,9 @@ static int scan_string(struct scanner *scanner, enum json_scan_reason *ret_reaso
 		uint32_t character;
 		size_t bytes;
 
+		while (is_plain(*text))
+			text++;
+		scanner->at = (size_t)(text - scanner->text);
 		if (*text == '"')
 			break;
 		if ((unsigned char)*text < 0x20)
@@ -127,8 +141,6 @@ static int scan_string(struct scanner *scanner, enum json_scan_reason *ret_reaso
 				*ret_reason = JSON_SCAN_NUL_CHARACTER;
 			else if (bytes > 0 && json_string_is_half(character))
 				*ret_reason = JSON_SCAN_LONE_SURROGATE;
-		} else if ((unsigned char)*text < 0x80) {
-			bytes = 1;
 		} else {
 			bytes = encoding_utf8_next(text, strnlen(text, 4), NULL, NULL);
 		}
@@ -150,21 +162,32 @@ static void skip_space(struct scanner *scanner)
 	scanner->at = (size_t)(at - scanner->text);
 }
 
+static int grow_keys(struct scanner *scanner)
+{
+	size_t capacity = scanner->key_capacity * 2;
+	struct key *keys = reallocarray(scanner->heap_keys, capacity, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	if (!scanner->heap_keys)
+		memcpy(keys, scanner->keys, scanner->key_count * sizeof(*keys));
+	scanner->heap_keys = keys;
+	scanner->keys = keys;
+	scanner->key_capacity = capacity;
+	return 0;
+}
+
 static int push_key(struct scanner *scanner, struct key key)
 {
-	struct key *keys;
+	int r;
 
 	/* Beyond the limit the object is refused already and its keys need no memory. */
 	if (scanner->key_count >= scanner->values_max)
 		return 0;
 	if (scanner->key_count == scanner->key_capacity) {
-		size_t capacity = scanner->key_capacity > 0 ? scanner->key_capacity * 2 : 32;
-
-		keys = reallocarray(scanner->keys, capacity, sizeof(*keys));
-		if (!keys)
-			return -ENOMEM;
-		scanner->keys = keys;
-		scanner->key_capacity = capacity;
+		r = grow_keys(scanner);
+		if (r)
+			return r;
 	}
 	scanner->keys[scanner->key_count++] = key;
 	return 0;
@@ -412,19 +435,23 @@ static int scan_value(struct scanner *scanner)
 int json_scan(const char *text, size_t text_bytes, size_t values_max,
 	      const struct json_listener *listener, struct json_scan *ret_scan)
 {
+	struct level levels[JSON_DEPTH_MAX];
+	struct key few_keys[FEW_KEYS];
 	struct scanner scanner = {
 		.text = text,
 		.values_max = values_max,
+		.levels = levels,
+		.keys = few_keys,
+		.key_capacity = FEW_KEYS,
 		.listener = listener,
 		.result = ret_scan,
 	};
 	int r;
 
-	*ret_scan = (struct json_scan){ 0 };
 	if (text_bytes >= UINT32_MAX)
 		return malformed(&scanner);
 	r = scan_value(&scanner);
-	free(scanner.keys);
+	free(scanner.heap_keys);
 	if (r)
 		return r;
 	skip_space(&scanner);
