@@ -7,6 +7,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "daemon/base/list.h"
 #include "daemon/ctl/call.h"
 #include "daemon/ctl/cmds.h"
 #include "daemon/ctl/errmap.h"
@@ -267,16 +268,77 @@ int cmd_job_history(struct call *call, struct refusal *refusal)
 
 /* ---- steering ---- */
 
-static int change(struct call *call, struct refusal *refusal,
-		  int (*verb)(struct job *, struct refusal *))
+/* An answer that waits for the catalogue. */
+struct change {
+	struct job_save_wait wait;
+	struct call *call;
+	bool cancels;
+	bool was_running;
+};
+
+static void changed(struct job_save_wait *wait, int result)
 {
+	struct change *change = container_of(wait, struct change, wait);
+	struct call *call = change->call;
+	struct args args;
+
+	call->cancel = NULL;
+	call->data = NULL;
+	if (result < 0) {
+		call_fail(call, result, NULL);
+	} else {
+		args_init(&args);
+		if (change->cancels)
+			args_add_bool(&args, "wasRunning", change->was_running);
+		call_reply(call, &args);
+	}
+	free(change);
+}
+
+static void change_cancel(struct call *call)
+{
+	struct change *change = call->data;
+
+	job_save_wait_cancel(&change->wait);
+	free(change);
+}
+
+static int change_new(struct call *call, struct change **ret_change)
+{
+	struct change *change = calloc(1, sizeof(*change));
+
+	if (!change)
+		return -ENOMEM;
+	change->wait.done = changed;
+	change->call = call;
+	call->data = change;
+	call->cancel = change_cancel;
+	*ret_change = change;
+	return 0;
+}
+
+/* The verb was refused. */
+static void change_drop(struct change *change)
+{
+	change->call->data = NULL;
+	change->call->cancel = NULL;
+	free(change);
+}
+
+static int change(struct call *call, struct refusal *refusal,
+		  int (*verb)(struct job *, struct job_save_wait *, struct refusal *))
+{
+	struct change *change;
 	struct job *job;
 	int r = job_param_find(call, &job, refusal);
 
 	if (r == 0)
-		r = verb(job, refusal);
-	if (r == 0)
-		call_reply_empty(call);
+		r = change_new(call, &change);
+	if (r)
+		return r;
+	r = verb(job, &change->wait, refusal);
+	if (r)
+		change_drop(change);
 	return r;
 }
 
@@ -297,20 +359,21 @@ int cmd_job_dismiss(struct call *call, struct refusal *refusal)
 
 int cmd_job_cancel(struct call *call, struct refusal *refusal)
 {
-	bool run_only = false, was_running;
+	struct change *change;
+	bool run_only = false;
 	struct job *job;
-	struct args args;
 	int r = job_param_find(call, &job, refusal);
 
-	(void)args_get_bool(call_args(call), "runOnly", &run_only);
 	if (r == 0)
-		r = job_cancel(job, run_only, &was_running, refusal);
+		r = change_new(call, &change);
 	if (r)
 		return r;
-	args_init(&args);
-	args_add_bool(&args, "wasRunning", was_running);
-	call_reply(call, &args);
-	return 0;
+	(void)args_get_bool(call_args(call), "runOnly", &run_only);
+	change->cancels = true;
+	r = job_cancel(job, run_only, &change->was_running, &change->wait, refusal);
+	if (r)
+		change_drop(change);
+	return r;
 }
 
 int cmd_job_subscribe_events(struct call *call, struct refusal *refusal)

@@ -156,7 +156,9 @@ struct job {
 	struct catalogue_request save_request;
 	bool saving;
 	bool save_again;
-	bool gone; /* dismissed: freed when the row is */
+	struct list unsaved_waits; /* job_save_wait::link: for what the next row will say, */
+	struct list saved_waits;   /* and for the one that is being written */
+	bool gone;		   /* dismissed: freed when the row is */
 };
 
 struct job_run;
@@ -196,6 +198,11 @@ struct job_run {
 	char digest[DIGEST_TEXT_BYTES];
 	char content[DIGEST_TEXT_BYTES];
 	struct fault fault;
+
+	/* Once it is over. */
+	struct catalogue_request save_request;
+	uint64_t job_id;   /* the job may be gone */
+	struct list waits; /* job_wait::link */
 };
 
 /* jobs.c */
@@ -280,6 +287,8 @@ void job_drop_waits(struct job *job, enum job_result result);
 /* At the end of the daemon: its stream is not heard any more. */
 void job_run_drop(struct job_run *run);
 void job_run_get_record(const struct job_run *run, struct job_record *ret_record);
+/* Its last row is written, or cannot be: who waits hears of it, and it is freed. */
+void job_run_saved(struct job_run *run);
 
 /* job_source.c */
 /* Takes hold of the bytes; `done` is called later. */
@@ -291,8 +300,12 @@ void job_source_release(struct job_run *run);
 /* job_rows.c */
 /* Writes the job's row, and the run's with it. */
 void job_save(struct job *job);
-void job_save_run(struct job_run *run);
 void job_save_record(struct job *job, const struct job_record *record);
+/* The row of a run that has begun; that of one that is over: job_run_saved() follows. */
+void job_save_run_begun(struct job_run *run);
+void job_save_run_over(struct job_run *run);
+/* Calls all of them, and empties the list. */
+void job_tell_saved(struct list *waits, int result);
 /* The same for a request of the caller's. -ENOMEM. */
 int must_check job_save_with(struct job *job, const struct catalogue_run *run,
 			     struct catalogue_request *request);

@@ -65,9 +65,17 @@ static void fill_setup(const struct job *job, const struct row_texts *texts,
 	row->auto_dismiss = options->auto_dismiss;
 }
 
+/* What was asked for while a run goes on holds also if the end of that run is never seen. */
+static enum job_state state_to_save(const struct job *job)
+{
+	if (job->cancel_wanted)
+		return JOB_STATE_FINISHED;
+	return job->pause_wanted ? JOB_STATE_PAUSED : job->state;
+}
+
 static void fill_state(const struct job *job, struct catalogue_job *row)
 {
-	row->state = job_state_name(job->state);
+	row->state = job_state_name(state_to_save(job));
 	row->next_usec = job_next_usec(job);
 	row->runs = (int64_t)job->runs;
 	row->failures = (int64_t)job->failures;
@@ -122,6 +130,17 @@ static void not_saved(const struct job *job, int error)
 		    err_name(error));
 }
 
+void job_tell_saved(struct list *waits, int result)
+{
+	struct list *link;
+
+	while ((link = list_take_first(waits))) {
+		struct job_save_wait *wait = container_of(link, struct job_save_wait, link);
+
+		wait->done(wait, result);
+	}
+}
+
 static void saved(struct catalogue_request *request)
 {
 	struct job *job = request->owner;
@@ -129,6 +148,7 @@ static void saved(struct catalogue_request *request)
 	job->saving = false;
 	if (request->result < 0)
 		not_saved(job, request->result);
+	job_tell_saved(&job->saved_waits, request->result);
 	if (job->gone)
 		job_saved_gone(job);
 	else if (job->save_again)
@@ -148,6 +168,9 @@ void job_save(struct job *job)
 	job->saving = r == 0;
 	if (r < 0)
 		not_saved(job, r);
+	list_splice(&job->saved_waits, &job->unsaved_waits);
+	if (r < 0)
+		job_tell_saved(&job->saved_waits, r);
 }
 
 struct run_save {
@@ -207,10 +230,39 @@ void job_save_record(struct job *job, const struct job_record *record)
 	}
 }
 
-void job_save_run(struct job_run *run)
+void job_save_run_begun(struct job_run *run)
 {
 	struct job_record record;
 
 	job_run_get_record(run, &record);
 	job_save_record(run->job, &record);
+}
+
+static void run_over_saved(struct catalogue_request *request)
+{
+	struct job_run *run = request->owner;
+	char id_text[ID_TEXT_BYTES];
+
+	id_format(ID_JOB, run->job_id, id_text);
+	if (request->result < 0)
+		log_warning("job", "a run is not in the catalogue", "id=%s run=%llu errno=%s",
+			    id_text, (unsigned long long)run->number, err_name(request->result));
+	job_run_saved(run);
+}
+
+void job_save_run_over(struct job_run *run)
+{
+	struct job_record record;
+	struct catalogue_run row;
+	int r;
+
+	job_run_get_record(run, &record);
+	fill_run(run->job, &record, &row);
+	run->save_request.done = run_over_saved;
+	run->save_request.owner = run;
+	r = job_save_with(run->job, &row, &run->save_request);
+	if (r < 0) {
+		not_saved(run->job, r);
+		job_run_saved(run);
+	}
 }

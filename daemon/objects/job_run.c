@@ -7,7 +7,8 @@
  *	the bytes are taken hold of (job_source.c)
  *	they are compared with those of the last file, where the job asks for that
  *	a stream of the owner's writes them, and closes
- *	its row is completed, those who wait hear of it, and the job settles
+ *	its row is completed and the job settles; those who wait hear of it once that is on
+ *	the disk, so what they hear is what history will say
  *
  * The row of the stream's temporary is asked for after that of the run, and the catalogue
  * takes one after the other: so there is never a file of a run that nobody knows.
@@ -185,11 +186,9 @@ static void run_over(struct errand *errand, int unused)
 	struct job_run *run = errand->owner;
 	struct job *job = run->job;
 	struct jobs *jobs = job->jobs;
-	struct list waits = LIST_INIT(waits);
 	struct job_record record;
 	struct refusal refusal;
 	struct stream *stream;
-	uint64_t id = job->id;
 
 	(void)unused;
 	job->pause_wanted |= !job->buffer;
@@ -202,19 +201,27 @@ static void run_over(struct errand *errand, int unused)
 	plan_retry(run);
 	log_result(run);
 	job_set_due(job, JOB_DUE_TIMEOUT, JOB_NEVER);
-	job_save_run(run);
 	job->run = NULL;
 	jobs->running--;
 	if (run->result == JOB_RESULT_DONE)
 		sweep(job);
 	job_run_get_record(run, &record);
 	job_tell(job, JOB_EVENT_RESULT, &record);
-	/* Who is told may ask for another run, and finds the job as it is by then. */
-	list_splice(&waits, &job->waits);
+	run->job_id = job->id;
+	list_splice(&run->waits, &job->waits);
+	job_source_release(run);
+	job_save_run_over(run);
 	job_settle(job);
-	tell_waits(id, &waits, &record);
-	run_free(run);
 	jobs_wake(jobs);
+}
+
+void job_run_saved(struct job_run *run)
+{
+	struct job_record record;
+
+	job_run_get_record(run, &record);
+	tell_waits(run->job_id, &run->waits, &record);
+	run_free(run);
 }
 
 static void end_later(struct job_run *run, int result)
@@ -531,6 +538,7 @@ int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 	if (!run)
 		return -ENOMEM;
 	list_init(&run->observer.link);
+	list_init(&run->waits);
 	r = holder_init(&run->holder, jobs->registry, job->owner->user->uid);
 	if (r < 0) {
 		free(run);
@@ -551,7 +559,7 @@ int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 	if (timeout_usec > 0)
 		job_set_due(job, JOB_DUE_TIMEOUT,
 			    clock_boot_ns() + (uint64_t)timeout_usec * NS_PER_USEC);
-	job_save_run(run);
+	job_save_run_begun(run);
 	r = make_path(run);
 	if (r < 0)
 		fail_run(run, "path", r);

@@ -3,7 +3,8 @@
 /*
  * What is asked of a job, by the table of core/job_state, and where it goes from there. What
  * would have to wait for a run only leaves a wish behind, which the end of the run obeys: so
- * each verb answers at once, however long a disk takes.
+ * no verb waits for the disk that a file goes to. The answer waits until the catalogue has the
+ * new state, or the wish, so that what was answered holds after a crash too.
  */
 
 #include "config.h"
@@ -136,60 +137,91 @@ void job_wait_cancel(struct job_wait *wait)
 	list_remove(&wait->link);
 }
 
-int job_pause(struct job *job, struct refusal *refusal)
+/* Before a verb is carried out, */
+static void expect_save(struct job *job, struct job_save_wait *wait)
 {
-	switch (job_state_judge(job->state, JOB_VERB_PAUSE)) {
-	case JOB_ANSWER_REFUSE:
-		return refuse_state(job, refusal);
-	case JOB_ANSWER_NOTHING:
-		return 0;
-	case JOB_ANSWER_DO:
-		break;
-	}
-	if (job->run || job->ready_by_hand) {
-		job->pause_wanted = true;
-		return 0;
-	}
-	job_set_fault(job, NULL);
-	pause_now(job);
-	job_save(job);
-	return 0;
+	list_append(&job->unsaved_waits, &wait->link);
 }
 
-int job_resume(struct job *job, struct refusal *refusal)
+/* and after it: what it changed is on its way to the catalogue, unless there was nothing. */
+static void settle_saves(struct job *job)
 {
-	switch (job_state_judge(job->state, JOB_VERB_RESUME)) {
-	case JOB_ANSWER_REFUSE:
-		return refuse_state(job, refusal);
-	case JOB_ANSWER_NOTHING:
-		return 0;
-	case JOB_ANSWER_DO:
-		break;
+	if (job->saving && !job->save_again)
+		list_splice(&job->saved_waits, &job->unsaved_waits);
+	else if (!job->saving)
+		job_tell_saved(&job->unsaved_waits, 0);
+}
+
+void job_save_wait_cancel(struct job_save_wait *wait)
+{
+	list_remove(&wait->link);
+}
+
+static void pause(struct job *job)
+{
+	if (job->run || job->ready_by_hand) {
+		job->pause_wanted = true;
+	} else {
+		job_set_fault(job, NULL);
+		pause_now(job);
 	}
+	job_save(job);
+}
+
+static void resume(struct job *job)
+{
 	job->pause_wanted = false;
 	job_due_skip(job);
 	job_plan(job);
 	/* All its times went by while it was paused. */
 	job_settle(job);
+}
+
+static int judge_and_do(struct job *job, enum job_verb verb, void (*action)(struct job *job),
+			struct job_save_wait *wait, struct refusal *refusal)
+{
+	enum job_answer answer = job_state_judge(job->state, verb);
+
+	if (answer == JOB_ANSWER_REFUSE)
+		return refuse_state(job, refusal);
+	expect_save(job, wait);
+	if (answer == JOB_ANSWER_DO)
+		action(job);
+	settle_saves(job);
 	return 0;
 }
 
-int job_cancel(struct job *job, bool run_only, bool *ret_was_running, struct refusal *refusal)
+int job_pause(struct job *job, struct job_save_wait *wait, struct refusal *refusal)
+{
+	return judge_and_do(job, JOB_VERB_PAUSE, pause, wait, refusal);
+}
+
+int job_resume(struct job *job, struct job_save_wait *wait, struct refusal *refusal)
+{
+	return judge_and_do(job, JOB_VERB_RESUME, resume, wait, refusal);
+}
+
+int job_cancel(struct job *job, bool run_only, bool *ret_was_running, struct job_save_wait *wait,
+	       struct refusal *refusal)
 {
 	enum job_verb verb = run_only ? JOB_VERB_CANCEL_RUN : JOB_VERB_CANCEL;
 
 	if (job_state_judge(job->state, verb) == JOB_ANSWER_REFUSE)
 		return refuse_state(job, refusal);
 	*ret_was_running = job->run != NULL;
+	expect_save(job, wait);
 	if (!run_only)
 		job->cancel_wanted = true;
 	if (job->run) {
 		job_run_stop(job->run, JOB_RESULT_CANCELED);
-		return 0;
+		if (!run_only)
+			job_save(job);
+	} else {
+		job->last_result = JOB_RESULT_CANCELED;
+		job_drop_waits(job, JOB_RESULT_CANCELED);
+		finish(job);
 	}
-	job->last_result = JOB_RESULT_CANCELED;
-	job_drop_waits(job, JOB_RESULT_CANCELED);
-	finish(job);
+	settle_saves(job);
 	return 0;
 }
 
@@ -202,17 +234,26 @@ static void row_removed(struct catalogue_request *request)
 	if (request->result < 0)
 		log_warning("job", "its row stays", "id=%s errno=%s", job->id_text,
 			    err_name(request->result));
+	job_tell_saved(&job->saved_waits, request->result);
 	job_free(job);
 }
 
+/* Without memory for that it stays as it is, gone for everybody, until the daemon ends. */
 static void remove_row(struct job *job)
 {
+	int r;
+
 	job->save_request.done = row_removed;
 	job->save_request.owner = job;
-	if (catalogue_remove_job(job->jobs->registry->catalogue, (int64_t)job->id,
-				 &job->save_request) < 0) {
-		log_warning("job", "its row stays", "id=%s errno=ENOMEM", job->id_text);
-		job_free(job);
+	job->saving = true;
+	job->save_again = false;
+	list_splice(&job->saved_waits, &job->unsaved_waits);
+	r = catalogue_remove_job(job->jobs->registry->catalogue, (int64_t)job->id,
+				 &job->save_request);
+	if (r < 0) {
+		job->saving = false;
+		log_warning("job", "its row stays", "id=%s errno=%s", job->id_text, err_name(r));
+		job_tell_saved(&job->saved_waits, r);
 	}
 }
 
@@ -223,6 +264,7 @@ void job_forget(struct job *job)
 	job->gone = true;
 	job_release_name(job);
 	/* A row that is being written is removed after it. */
+	job->save_again = job->saving;
 	if (!job->saving)
 		remove_row(job);
 }
@@ -232,10 +274,7 @@ void job_saved_gone(struct job *job)
 	remove_row(job);
 }
 
-int job_dismiss(struct job *job, struct refusal *refusal)
+int job_dismiss(struct job *job, struct job_save_wait *wait, struct refusal *refusal)
 {
-	if (job_state_judge(job->state, JOB_VERB_DISMISS) == JOB_ANSWER_REFUSE)
-		return refuse_state(job, refusal);
-	job_forget(job);
-	return 0;
+	return judge_and_do(job, JOB_VERB_DISMISS, job_forget, wait, refusal);
 }

@@ -78,7 +78,7 @@ struct job_record {
 	int64_t fault_offset;
 };
 
-/* Embedded by whoever waits for a run; on job_run::waits until `done` or cancel. */
+/* Embedded by whoever waits for a run and its row; the job's until `done` or cancel. */
 struct job_wait {
 	struct list link;
 	/* The run has written more; may not end the job. */
@@ -93,13 +93,28 @@ int must_check job_run(struct job *job, struct job_wait *wait, struct refusal *r
 /* The run goes on. */
 void job_wait_cancel(struct job_wait *wait);
 
-/* Each answers at once, as the table of verbs says (core/job_state). */
-int must_check job_pause(struct job *job, struct refusal *refusal);
-int must_check job_resume(struct job *job, struct refusal *refusal);
+/*
+ * Embedded by whoever asks something of a job; the job's until `done` or cancel. `done` is
+ * called once the catalogue has what was asked for, so that no restart takes it back: within
+ * the call, if there was nothing to write. `result` is 0 or why it is not written, a negative
+ * errno; the job does what it was asked for all the same.
+ */
+struct job_save_wait {
+	struct list link;
+	void (*done)(struct job_save_wait *wait, int result);
+	void *owner;
+};
+
+/*
+ * As the table of verbs says (core/job_state); none waits for a run. Set done and owner of
+ * `wait` before; REFUSED, as WRONG_STATE: it is not called.
+ */
+int must_check job_pause(struct job *job, struct job_save_wait *wait, struct refusal *refusal);
+int must_check job_resume(struct job *job, struct job_save_wait *wait, struct refusal *refusal);
 int must_check job_cancel(struct job *job, bool run_only, bool *ret_was_running,
-			  struct refusal *refusal);
-/* The job is gone when it returns 0. */
-int must_check job_dismiss(struct job *job, struct refusal *refusal);
+			  struct job_save_wait *wait, struct refusal *refusal);
+int must_check job_dismiss(struct job *job, struct job_save_wait *wait, struct refusal *refusal);
+void job_save_wait_cancel(struct job_save_wait *wait);
 
 /* `records`, the newest first, live until it returns. */
 typedef void (*job_history_fn)(void *data, int result, const struct job_record *records,
