@@ -65,23 +65,23 @@ void progress_format(const struct progress_state *state, size_t columns, char *l
 		     size_t line_bytes)
 {
 	char done[UNITS_TEXT_BYTES], total[UNITS_TEXT_BYTES], rate[UNITS_TEXT_BYTES];
-	char bar[BAR_CELLS + 1], left[32];
+	char bar[BAR_CELLS + 1], left[32], ring[32] = "";
 	double elapsed = (double)state->elapsed_ns / (double)NS_PER_SEC;
 	uint64_t per_second = elapsed > 0 ? (uint64_t)((double)state->done_bytes / elapsed) : 0;
-	unsigned int full = state->ring_bytes ?
-				    (unsigned int)(state->length_bytes * 100 / state->ring_bytes) :
-				    0;
 
+	if (state->ring_bytes)
+		(void)snprintf(ring, sizeof(ring), "  ring %u%%",
+			       (unsigned int)(state->length_bytes * 100 / state->ring_bytes));
 	(void)units_format_size(state->done_bytes, done);
 	(void)units_format_size(per_second, rate);
 	if (state->total_bytes) {
 		(void)units_format_size(state->total_bytes, total);
 		format_bar(state, bar);
 		format_left(state, left, sizeof(left));
-		(void)snprintf(line, line_bytes, "[%s] %s of %s  %s/s  %s left  ring %u%%", bar,
-			       done, total, rate, left, full);
+		(void)snprintf(line, line_bytes, "[%s] %s of %s  %s/s  %s left%s", bar, done, total,
+			       rate, left, ring);
 	} else {
-		(void)snprintf(line, line_bytes, "%s  %s/s  ring %u%%", done, rate, full);
+		(void)snprintf(line, line_bytes, "%s  %s/s%s", done, rate, ring);
 	}
 	if (strlen(line) > columns)
 		line[columns] = '\0';
@@ -132,4 +132,10 @@ void progress_finish(struct progress *progress, const struct progress_state *sta
 		return;
 	draw(progress, state);
 	(void)fputc('\n', progress->file);
+}
+
+void progress_break(struct progress *progress)
+{
+	if (progress->drawn)
+		(void)fputc('\n', progress->file);
 }
