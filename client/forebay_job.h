@@ -172,6 +172,7 @@ void forebay_run_list_free(struct forebay_run **runs, size_t count);
 
 /*
  * Has the job run now, and waits until that is over; ret_run may be NULL. 0 is done or skipped.
+ * While a run goes on: -EBADFD.
  * A run that failed: the errno of what failed, -ECANCELED if it was stopped, -ETIMEDOUT if it
  * took longer than the job may; forebay_error_parameters() has it all. One that takes longer
  * than timeout_usec goes on in the daemon; then the connection is of no use any more.
