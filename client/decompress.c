@@ -4,7 +4,6 @@
 #include "client/decompress.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -76,24 +75,43 @@ static int fill(struct decompress *decompress, size_t wanted)
 	return 0;
 }
 
-static bool begins_with(const struct decompress *decompress, const char *magic, size_t bytes)
-{
-	return decompress->end - decompress->begin >= bytes &&
-	       memcmp(decompress->in + decompress->begin, magic, bytes) == 0;
-}
-
 /* zstd has frames without content too, which are skipped; their first byte is any of sixteen. */
-static enum format recognize(const struct decompress *decompress)
+static enum format recognize_bytes(const unsigned char *bytes, size_t length)
 {
-	if (begins_with(decompress, "\x1f\x8b\x08", 3))
+	if (length >= 3 && memcmp(bytes, "\x1f\x8b\x08", 3) == 0)
 		return FORMAT_GZIP;
-	if (begins_with(decompress, "\x28\xb5\x2f\xfd", 4))
+	if (length < 4)
+		return FORMAT_OTHER;
+	if (memcmp(bytes, "\x28\xb5\x2f\xfd", 4) == 0)
 		return FORMAT_ZSTD;
-	if (decompress->end - decompress->begin >= 4 &&
-	    (decompress->in[decompress->begin] & 0xf0) == 0x50 &&
-	    memcmp(decompress->in + decompress->begin + 1, "\x2a\x4d\x18", 3) == 0)
+	if ((bytes[0] & 0xf0) == 0x50 && memcmp(bytes + 1, "\x2a\x4d\x18", 3) == 0)
 		return FORMAT_ZSTD;
 	return FORMAT_OTHER;
+}
+
+static enum format recognize(const struct decompress *decompress)
+{
+	return recognize_bytes(decompress->in + decompress->begin,
+			       decompress->end - decompress->begin);
+}
+
+int decompress_find_step(int file_fd, const char **ret_step)
+{
+	static const char *const names[] = {
+		[FORMAT_OTHER] = NULL,
+		[FORMAT_GZIP] = "gunzip",
+		[FORMAT_ZSTD] = "unzstd",
+	};
+	unsigned char bytes[MAGIC_BYTES];
+	ssize_t got;
+
+	do {
+		got = pread(file_fd, bytes, sizeof(bytes), 0);
+	} while (got < 0 && errno == EINTR);
+	if (got < 0)
+		return -errno;
+	*ret_step = names[recognize_bytes(bytes, (size_t)got)];
+	return 0;
 }
 
 static int give(struct decompress *decompress, size_t bytes)

@@ -21,6 +21,9 @@ enum decompress_outcome {
 /* 0, an outcome, or a negative errno of either descriptor; -ENOMEM. */
 int decompress_copy(int from_fd, int to_fd) must_check;
 
+/* What its first bytes ask for: "gunzip", "unzstd", or NULL. 0, or negative errno. */
+int decompress_find_step(int file_fd, const char **ret_step) must_check;
+
 /* A sentence without its point. */
 const char *decompress_outcome_text(enum decompress_outcome outcome);
 

@@ -4,7 +4,8 @@
 
 /*
  * One line on a terminal that tells how far a transfer has come: bytes, rate, time left if the
- * total is known, and how full the ring is if there is one. On anything but a terminal it prints nothing.
+ * total is known, and how full the ring is if there is one. On anything but a terminal it prints
+ * nothing.
  */
 
 #include <stdbool.h>

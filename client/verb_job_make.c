@@ -3,18 +3,15 @@
 
 #include "client/verbs.h"
 
-#include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "client/context_fields.h"
-#include "client/forebay.h"
+#include "client/follow.h"
 #include "client/listing.h"
 #include "client/print.h"
-#include "client/progress.h"
 #include "client/report.h"
 #include "proto/args.h"
 
@@ -141,17 +138,12 @@ static enum verb_status show_last_path(struct verb_call *call)
 	return listing_field(call, "io.forebay.job.Describe", &args, "runtime.lastPath");
 }
 
-static enum verb_status show_run(struct verb_call *call, const char *parameters,
-				 const cJSON *object)
+static enum verb_status show_run(struct verb_call *call, const cJSON *answer)
 {
 	const char *result = "", *path = "-";
 	const cJSON *run;
 
-	if (call->json) {
-		print_json_line(parameters, stdout);
-		return VERB_DONE;
-	}
-	if (args_get_object(object, "run", &run)) {
+	if (args_get_object(answer, "run", &run)) {
 		(void)args_get_string(run, "result", &result);
 		(void)args_get_string(run, "path", &path);
 	}
@@ -162,79 +154,18 @@ static enum verb_status show_run(struct verb_call *call, const char *parameters,
 	return VERB_DONE;
 }
 
-/* How far it is, which the answer may tell; the last one tells how much it was. */
-static void take_state(const cJSON *object, struct progress *progress, struct progress_state *state)
+static enum verb_status follow_run(struct verb_call *call, const char *method, struct args *args)
 {
-	int64_t done = (int64_t)state->done_bytes, total = (int64_t)progress->total_bytes;
-	const cJSON *run;
-
-	(void)args_get_int(object, "currentBytes", &done);
-	(void)args_get_int(object, "totalBytes", &total);
-	if (args_get_object(object, "run", &run) && args_get_int(run, "bytes", &done))
-		total = done;
-	if (done < 0 || total < 0)
-		return;
-	state->done_bytes = (uint64_t)done;
-	progress->total_bytes = (uint64_t)total;
-}
-
-/* The next answer, redrawing meanwhile: the daemon keeps the time of a run, not we. */
-static int wait_answer(struct verb_call *call, struct progress *progress,
-		       const struct progress_state *state, struct forebay_reply *ret_reply)
-{
-	uint64_t timeout_usec = progress->enabled ? PROGRESS_INTERVAL_USEC : FOREBAY_FOREVER;
-	int r;
-
-	do {
-		progress_update(progress, state);
-		r = forebay_call_next(call->connection, timeout_usec, ret_reply);
-	} while (r == -ETIMEDOUT && !forebay_error_name(call->connection));
-	return r;
-}
-
-static enum verb_status follow_run(struct verb_call *call, struct progress *progress)
-{
-	struct progress_state state = { .done_bytes = 0 };
-	enum verb_status status = VERB_DONE;
-	int continues = 1;
-
-	while (continues && status == VERB_DONE) {
-		struct forebay_reply reply;
-		cJSON *object;
-		int r;
-
-		r = wait_answer(call, progress, &state, &reply);
-		if (r) {
-			progress_break(progress);
-			return report_call(call, r);
-		}
-		continues = reply.continues;
-		object = cJSON_Parse(reply.parameters);
-		take_state(object, progress, &state);
-		if (!continues) {
-			progress_finish(progress, &state);
-			status = show_run(call, reply.parameters, object);
-		}
-		cJSON_Delete(object);
-		forebay_reply_fini(&reply);
-	}
-	return status;
-}
-
-/* A method that runs a job, with a bar on a terminal. Empties the writer. */
-static enum verb_status run(struct verb_call *call, const char *method, struct args *args)
-{
-	struct progress progress;
+	enum verb_status status;
 	char *text;
 	int r;
 
 	r = args_take_text(args, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
-	progress_start(&progress, stderr, 0);
-	r = forebay_call_more(call->connection, method, text);
+	status = follow_call(call, method, text, show_run);
 	cJSON_free(text);
-	return r ? report_call(call, r) : follow_run(call, &progress);
+	return status;
 }
 
 enum verb_status verb_save(struct verb_call *call)
@@ -242,7 +173,7 @@ enum verb_status verb_save(struct verb_call *call)
 	struct args args;
 	enum verb_status status = begin_context(call, &args);
 
-	return status == VERB_DONE ? run(call, "io.forebay.job.Save", &args) : status;
+	return status == VERB_DONE ? follow_run(call, "io.forebay.job.Save", &args) : status;
 }
 
 enum verb_status verb_job_run(struct verb_call *call)
@@ -250,5 +181,5 @@ enum verb_status verb_job_run(struct verb_call *call)
 	struct args args;
 
 	listing_begin_id(call, &args);
-	return run(call, "io.forebay.job.Run", &args);
+	return follow_run(call, "io.forebay.job.Run", &args);
 }

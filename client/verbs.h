@@ -97,6 +97,7 @@ enum verb_status verb_store_remove(struct verb_call *call);
 enum verb_status verb_store_verify(struct verb_call *call);
 enum verb_status verb_job_test_schedule(struct verb_call *call);
 enum verb_status verb_save(struct verb_call *call);
+enum verb_status verb_load(struct verb_call *call);
 enum verb_status verb_job_add(struct verb_call *call);
 enum verb_status verb_job_list(struct verb_call *call);
 enum verb_status verb_job_show(struct verb_call *call);
@@ -110,6 +111,7 @@ enum verb_status verb_job_history(struct verb_call *call);
 /* The rows of these options are many: they stand with their verbs. */
 extern const struct option_row verb_write_options[];
 extern const struct option_row verb_save_options[];
+extern const struct option_row verb_load_options[];
 extern const struct option_row verb_job_add_options[];
 
 #endif

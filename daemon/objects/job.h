@@ -12,7 +12,9 @@
  *	job_due.c	times: when is it due, whose turn is it
  *	job_run.c	one run, from its first row to its last
  *	job_source.c	where the bytes of a run come from
- *	job_rows.c	to and from the catalogue
+ *	job_rows.c	to the catalogue
+ *	job_restore.c	from the catalogue
+ *	job_row_texts.c	how lists are spelt there
  *
  * All times that are waited for are on the clock that goes on while the machine sleeps; those
  * of the wall clock are converted, and converted again when that clock is set.
@@ -290,10 +292,12 @@ void job_source_release(struct job_run *run);
 /* Writes the job's row, and the run's with it. */
 void job_save(struct job *job);
 void job_save_run(struct job_run *run);
-void job_row_to_record(const struct catalogue_run *row, struct job_record *ret_record);
+void job_save_record(struct job *job, const struct job_record *record);
 /* The same for a request of the caller's. -ENOMEM. */
 int must_check job_save_with(struct job *job, const struct catalogue_run *run,
 			     struct catalogue_request *request);
-int must_check job_rows_load(struct jobs *jobs);
+
+/* job_restore.c */
+int must_check jobs_restore(struct jobs *jobs);
 
 #endif

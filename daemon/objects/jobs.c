@@ -282,7 +282,7 @@ int jobs_open(struct registry *registry)
 		strcpy(jobs->host, "localhost");
 	r = job_due_open(jobs);
 	if (r == 0)
-		r = job_rows_load(jobs);
+		r = jobs_restore(jobs);
 	if (r < 0)
 		jobs_close(registry);
 	return r;

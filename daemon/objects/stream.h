@@ -27,6 +27,7 @@
  *	stream_transfer.c	batches to files
  *	stream_sync.c		when they are synced
  *	stream_transform.c	steps and digests: what is stored is not what was written
+ *	stream_stored.c		on its way to the destination, at the end, and back
  *	stream_blocks.c		the private memory that takes
  *	stream_marks.c		where positions in the stream and in what is stored meet
  *	stream_direct.c		which bytes go past the page cache
@@ -452,6 +453,8 @@ bool stream_transform_move(struct stream *stream);
 bool stream_transform_is_busy(const struct stream *stream);
 /* It cannot go on before a sync. */
 bool stream_transform_needs_sync(const struct stream *stream);
+
+/* stream_stored.c; but for stream_stored_end() and _most() only where there is one, too */
 /* Something waits to be planned or taken. */
 bool stream_transform_has_output(const struct stream *stream);
 /* Fills the transfer with the next piece, of at most `most` bytes. */

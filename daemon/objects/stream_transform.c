@@ -1,29 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-
-/*
- * Streams whose stored bytes are not simply those that were written: they go through steps
- * (compression, decompression), or a digest is taken of them. Either way a worker copies them
- * into blocks of private memory, which go to the disk; so the digest agrees with the file even
- * if the producer scribbles in its memory meanwhile.
- *
- * There are two counts of bytes then: the position in the stream, of which everything else
- * speaks, and the position in what is stored. A mark is where the two meet: up to it nothing is
- * half done, and what is stored can be read without what follows. The end of a gzip member or
- * zstd frame is one; without steps each job of the worker ends at one. So
- *
- *	fed ≥ last mark ≥ written ≥ synced, which is the base: the mark that the last sync covered
- *
- * A frame ends when somebody waits for what is in it, or when a sync is due; until then
- * compression goes on over the producer's writes, which may be small.
- *
- * One job is under way at a time, and it takes from one batch. A batch counts as planned when
- * it was fed, and is completed like any other when `written` or `synced` has passed its end.
- *
- * After a data sync that failed, the stream goes back to the base: steps and digest as they
- * were there, and the bytes behind it, which are all still held, are fed again.
- */
-
 #include "config.h"
+
+#include "daemon/objects/stream_transform.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -33,68 +11,18 @@
 #include "daemon/core/sync_rule.h"
 #include "daemon/io/digest.h"
 #include "daemon/io/step_chain.h"
-#include "daemon/objects/errand.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/stream.h"
-#include "daemon/objects/stream_blocks.h"
-#include "daemon/objects/stream_marks.h"
 
 /* What a job is fed: to compress it takes some tens of milliseconds. */
 #define JOB_BYTES (UINT64_C(1024) * 1024)
-#define JOB_IOV 64
 #define COPY_BYTES (64 * 1024)
 
 #define NS_PER_USEC UINT64_C(1000)
 
-/* What a worker is given and what it found. */
-struct job {
-	struct errand errand;
-	bool busy;
-	struct stream_batch *batch; /* that is fed; NULL: only a frame is ended */
-	struct list *cursor;	    /* of it, as it was before */
-	uint64_t cursor_bytes;
-	uint64_t planned_bytes;
-	struct iovec in[JOB_IOV];
-	uint32_t in_count;
-	uint64_t in_bytes;
-	struct stream_block *block;
-	struct digest *snapshot; /* of the mark that this may make; the loop moves the marks on */
-	bool end_frame;
-
-	uint64_t consumed;
-	uint64_t produced;
-	bool full;
-	bool marked;
-};
-
-struct stream_transform {
-	struct stream *stream;
-	struct step_chain *chain;
-	struct digest *digest; /* NULL: none */
-	unsigned char *copy;   /* COPY_BYTES for a worker; NULL: no steps */
-	struct job job;
-	struct stream_blocks blocks;
-
-	struct stream_marks marks;
-
-	uint64_t fed;	      /* position */
-	uint64_t fed_ns;      /* when the first byte behind the last mark was */
-	bool frame_wanted;    /* the next job ends it */
-	bool frame_ending;    /* the last one began to, and had no room */
-	uint64_t stored;      /* position of stored bytes: made */
-	uint64_t planned;     /* the same: handed to transfers or the outlet */
-	uint64_t stored_end;  /* the same: at the destination, without a gap */
-	uint64_t stored_most; /* the same: handed over before the last rewind */
-};
-
 static bool has_steps(const struct stream *stream)
 {
 	return stream->options.steps_count > 0;
-}
-
-static bool frame_is_open(const struct stream_transform *transform)
-{
-	return transform->fed > stream_marks_last(&transform->marks)->position;
 }
 
 /* ---- made and ended ---- */
@@ -163,47 +91,6 @@ void stream_transform_fini(struct stream *stream)
 	free(transform);
 }
 
-/* ---- how far it is ---- */
-
-void stream_transform_synced(struct stream *stream)
-{
-	if (stream->transform)
-		stream_marks_pass(&stream->transform->marks, stream->synced);
-}
-
-uint64_t stream_transform_written(struct stream *stream, uint64_t stored_end)
-{
-	struct stream_transform *transform = stream->transform;
-	uint64_t written = stream_marks_reached(&transform->marks, stored_end, stream->written);
-
-	/* Not written to when it stays: at the end a worker reads it. */
-	if (transform->stored_end != stored_end)
-		transform->stored_end = stored_end;
-	/* Where nothing is held for a sync there is no way back either. */
-	if (stream->options.ack == STREAM_ACK_WRITTEN)
-		stream_marks_pass(&transform->marks, written);
-	return written;
-}
-
-uint64_t stream_transform_planned(const struct stream *stream)
-{
-	return stream->transform->planned;
-}
-
-uint64_t stream_stored_end(const struct stream *stream)
-{
-	return stream->transform ? stream->transform->stored_end : stream->written;
-}
-
-uint64_t stream_stored_most(const struct stream *stream)
-{
-	/* What stands behind the end of an update is not ours to cut. */
-	bool ours =
-		stream->target == STREAM_TARGET_PATH && stream->options.open != STREAM_OPEN_UPDATE;
-
-	return stream->transform && ours ? stream->transform->stored_most : 0;
-}
-
 /* ---- on a worker ---- */
 
 /*
@@ -212,7 +99,7 @@ uint64_t stream_stored_most(const struct stream *stream)
  */
 static int feed(struct stream_transform *transform, const struct iovec *in, struct step_data *data)
 {
-	struct job *job = &transform->job;
+	struct stream_transform_job *job = &transform->job;
 	size_t left = in->iov_len;
 	int r = 0;
 
@@ -236,7 +123,7 @@ static int feed(struct stream_transform *transform, const struct iovec *in, stru
 static int run_job(struct errand *errand)
 {
 	struct stream_transform *transform = errand->owner;
-	struct job *job = &transform->job;
+	struct stream_transform_job *job = &transform->job;
 	unsigned char *out = job->block->bytes + job->block->length;
 	struct step_data data = { .out = out, .out_bytes = stream_block_room(job->block) };
 	int r = 0;
@@ -264,7 +151,7 @@ static int run_job(struct errand *errand)
 /* ---- jobs ---- */
 
 /* The worker had no room for all of it: the batch is planned as far as it was fed. */
-static void plan_consumed(struct stream *stream, struct job *job)
+static void plan_consumed(struct stream *stream, struct stream_transform_job *job)
 {
 	uint64_t left = job->consumed;
 
@@ -272,7 +159,7 @@ static void plan_consumed(struct stream *stream, struct job *job)
 	job->batch->cursor_bytes = job->cursor_bytes;
 	job->batch->planned_bytes = job->planned_bytes;
 	while (left > 0) {
-		uint32_t count = JOB_IOV;
+		uint32_t count = STREAM_TRANSFORM_IOV;
 
 		left -= stream_batch_plan(stream, job->batch, left, job->in, &count);
 	}
@@ -281,11 +168,11 @@ static void plan_consumed(struct stream *stream, struct job *job)
 static void take_result(struct stream_transform *transform)
 {
 	struct stream *stream = transform->stream;
-	struct job *job = &transform->job;
+	struct stream_transform_job *job = &transform->job;
 
 	if (job->batch && job->consumed < job->in_bytes)
 		plan_consumed(stream, job);
-	if (job->consumed > 0 && !frame_is_open(transform))
+	if (job->consumed > 0 && !stream_transform_frame_is_open(transform))
 		transform->fed_ns = stream_now_ns();
 	transform->fed += job->consumed;
 	transform->stored += job->produced;
@@ -303,7 +190,7 @@ static void job_done(struct errand *errand, int result)
 {
 	struct stream_transform *transform = errand->owner;
 	struct stream *stream = transform->stream;
-	struct job *job = &transform->job;
+	struct stream_transform_job *job = &transform->job;
 	const char *failed = step_chain_failed_name(transform->chain);
 
 	job->busy = false;
@@ -329,7 +216,8 @@ static struct stream_batch *find_unfed(struct stream *stream)
 	return NULL;
 }
 
-static void take_input(struct stream *stream, struct job *job, struct stream_batch *batch)
+static void take_input(struct stream *stream, struct stream_transform_job *job,
+		       struct stream_batch *batch)
 {
 	uint64_t left = stream_rotate_limit(stream) - stream->transform->fed;
 
@@ -337,7 +225,7 @@ static void take_input(struct stream *stream, struct job *job, struct stream_bat
 	job->cursor = batch->cursor;
 	job->cursor_bytes = batch->cursor_bytes;
 	job->planned_bytes = batch->planned_bytes;
-	job->in_count = JOB_IOV;
+	job->in_count = STREAM_TRANSFORM_IOV;
 	job->in_bytes = stream_batch_plan(stream, batch, left < JOB_BYTES ? left : JOB_BYTES,
 					  job->in, &job->in_count);
 	batch->in_flight++;
@@ -346,7 +234,7 @@ static void take_input(struct stream *stream, struct job *job, struct stream_bat
 static void start_job(struct stream_transform *transform, struct stream_batch *batch)
 {
 	struct stream *stream = transform->stream;
-	struct job *job = &transform->job;
+	struct stream_transform_job *job = &transform->job;
 
 	if (batch)
 		take_input(stream, job, batch);
@@ -432,7 +320,7 @@ bool stream_transform_move(struct stream *stream)
 	batch = transform->frame_ending || transform->fed == stream_rotate_limit(stream) ?
 			NULL :
 			find_unfed(stream);
-	if (frame_is_open(transform) &&
+	if (stream_transform_frame_is_open(transform) &&
 	    (frame_is_due(stream) || (!batch && frame_is_waited_for(stream))))
 		transform->frame_wanted = true;
 	if ((!batch && !transform->frame_wanted && !transform->frame_ending) ||
@@ -445,171 +333,8 @@ bool stream_transform_move(struct stream *stream)
 	}
 	if (!block)
 		return false;
-	transform->job = (struct job){ .busy = true, .block = block, .snapshot = snapshot };
+	transform->job =
+		(struct stream_transform_job){ .busy = true, .block = block, .snapshot = snapshot };
 	start_job(transform, batch);
 	return true;
-}
-
-/* ---- to the destination ---- */
-
-bool stream_transform_has_output(const struct stream *stream)
-{
-	return stream_blocks_find_unplanned(&stream->transform->blocks) != NULL;
-}
-
-void stream_transform_plan(struct stream *stream, struct stream_transfer *transfer, uint64_t most)
-{
-	struct stream_transform *transform = stream->transform;
-	struct stream_block *block = stream_blocks_find_unplanned(&transform->blocks);
-	uint64_t left = block->length - block->planned;
-
-	transfer->block = block;
-	transfer->position = block->position + block->planned;
-	transfer->bytes = stream_direct_piece(stream, transfer->position, left < most ? left : most,
-					      &transfer->direct);
-	transfer->iov[0] = (struct iovec){ block->bytes + block->planned, transfer->bytes };
-	transfer->request.iov_count = 1;
-	block->in_flight++;
-	block->planned += transfer->bytes;
-	transform->planned = transfer->position + transfer->bytes;
-}
-
-bool stream_transform_peek(struct stream *stream, uint64_t most, struct iovec *ret_piece)
-{
-	struct stream_block *block = stream_blocks_find_unplanned(&stream->transform->blocks);
-	uint64_t left;
-
-	if (!block)
-		return false;
-	left = block->length - block->planned;
-	*ret_piece = (struct iovec){ block->bytes + block->planned, left < most ? left : most };
-	return true;
-}
-
-void stream_transform_took(struct stream *stream, uint64_t bytes)
-{
-	struct stream_transform *transform = stream->transform;
-
-	stream_blocks_find_unplanned(&transform->blocks)->planned += bytes;
-	transform->planned += bytes;
-	stream->written = stream_transform_written(stream, transform->planned);
-}
-
-/* ---- the end ---- */
-
-static bool is_whole_file(const struct stream *stream)
-{
-	return stream->temporary_name || stream->options.open == STREAM_OPEN_TRUNCATE;
-}
-
-int stream_transform_finish(struct stream *stream, struct iovec *ret_piece)
-{
-	struct stream_transform *transform = stream->transform;
-	struct stream_block *block;
-	struct step_data data;
-	int r;
-
-	*ret_piece = (struct iovec){ 0 };
-	if (!transform || stream->ending != STREAM_ENDING_FINISH ||
-	    stream_rotate_is_placing(stream))
-		return 0;
-	if (step_chain_expects_more(transform->chain))
-		return -EBADMSG;
-	if (transform->stored > 0 || transform->fed > 0 || !is_whole_file(stream))
-		return 0;
-	r = stream_blocks_open(&transform->blocks, 0, stream->base_offset, &block);
-	if (r < 0)
-		return r;
-	data = (struct step_data){ .out = block->bytes, .out_bytes = stream_block_room(block) };
-	r = step_chain_end_empty(transform->chain, &data);
-	if (r < 0)
-		return r;
-	*ret_piece = (struct iovec){ block->bytes, (size_t)(data.out - block->bytes) };
-	if (transform->digest)
-		r = digest_update(transform->digest, block->bytes, ret_piece->iov_len);
-	transform->stored = ret_piece->iov_len;
-	return r;
-}
-
-const char *stream_transform_failed_name(const struct stream *stream)
-{
-	return step_chain_failed_name(stream->transform->chain);
-}
-
-void stream_transform_finished(struct stream *stream)
-{
-	stream->transform->stored_end = stream->transform->stored;
-}
-
-void stream_transform_digest(const struct stream *stream, char text[static DIGEST_TEXT_BYTES])
-{
-	digest_text(stream->transform->digest, text);
-}
-
-int stream_transform_begin_file(struct stream *stream)
-{
-	struct stream_transform *transform = stream->transform;
-	int r = 0;
-
-	assert(!transform->job.busy && !frame_is_open(transform));
-	stream_marks_pass(&transform->marks, transform->fed);
-	transform->stored_most = transform->stored;
-	stream->base_offset = 0 - transform->stored;
-	if (transform->digest)
-		r = digest_reset(transform->digest);
-	if (r == 0 && transform->digest)
-		r = digest_reset(transform->marks.base.digest);
-	return r;
-}
-
-/* ---- back to the base ---- */
-
-bool stream_transform_can_rewind(const struct stream *stream)
-{
-	return stream->transform->marks.base.boundary &&
-	       stream->transform->marks.base.position == stream->synced;
-}
-
-/* Nothing of the batch is planned that lies behind the position. */
-static void rewind_batch(struct stream *stream, struct stream_batch *batch, uint64_t position)
-{
-	uint64_t keep = position > batch->position ? position - batch->position : 0;
-	struct iovec iov[JOB_IOV];
-
-	if (keep >= batch->bytes)
-		return;
-	batch->planned_bytes = 0;
-	batch->cursor = list_first(&batch->sink->writes);
-	batch->cursor_bytes = 0;
-	while (keep > 0) {
-		uint32_t count = JOB_IOV;
-
-		keep -= stream_batch_plan(stream, batch, keep, iov, &count);
-	}
-}
-
-int stream_transform_rewind(struct stream *stream)
-{
-	struct stream_transform *transform = stream->transform;
-	int r = 0;
-
-	assert(!transform->job.busy);
-	step_chain_reset(transform->chain);
-	if (transform->digest)
-		r = digest_copy(transform->digest, transform->marks.base.digest);
-	stream_blocks_drop(&transform->blocks);
-	if (transform->planned > transform->stored_most)
-		transform->stored_most = transform->planned;
-	stream_marks_drop(&transform->marks);
-	transform->fed = transform->marks.base.position;
-	transform->stored = transform->marks.base.stored;
-	transform->planned = transform->marks.base.stored;
-	transform->stored_end = transform->marks.base.stored;
-	transform->frame_wanted = false;
-	transform->frame_ending = false;
-	stream->written = stream->synced;
-	for (uint32_t i = 0; i < stream->batches_count; i++)
-		rewind_batch(stream, &stream->batches[(stream->batches_first + i) % STREAM_SINKS],
-			     transform->fed);
-	return r;
 }

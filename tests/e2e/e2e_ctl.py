@@ -25,6 +25,45 @@ class Ctl(CtlTest):
         self.run_ctl("ping")
         self.assertEqual(1, len(self.json_lines("ping")))
 
+    def load(self, *words):
+        """The content of the buffer that was loaded, which is gone then."""
+        buffer = self.run_ctl("load", *words, "--pool", "of-loads").decode().strip()
+        content = self.run_ctl("buffer", "read", buffer)
+        self.run_ctl("buffer", "free", buffer)
+        return content
+
+    def test_load(self):
+        content = b"the same again and again " * 20000
+        self.run_ctl("pool", "create", "of-loads", "--size", "4M")
+        self.run_ctl("write", "load.zst.gz", "--steps", "zstd,gzip", "--checksum", "sha256",
+                     data=content)
+        self.run_ctl("write", "load.gz", "--compress", "gzip", data=content)
+        self.run_ctl("write", "load.zst", "--compress", "zstd", data=content)
+        self.run_ctl("write", "load", data=content)
+        for path in ("load", "load.gz", "load.zst"):
+            self.assertEqual(content, self.load(path, "--decompress"))
+        self.assertEqual(self.read_stored("load.gz"), self.load("load.gz"))
+        self.assertEqual(content, self.load("load.zst.gz", "--steps", "gunzip,unzstd"))
+        self.assertEqual(content[7:107], self.load("load.gz", "--decompress", "--offset", "7",
+                                                   "--length", "100"))
+        digest = "sha256:" + hashlib.sha256(self.read_stored("load.gz")).hexdigest()
+        told = self.json_lines("load", "load.gz", "--decompress", "--digest", digest,
+                               "--pool", "of-loads")
+        self.assertEqual([(len(content), digest)],
+                         [(line["bytesRead"], line["digest"]) for line in told])
+        self.run_ctl("load", "load", "--digest", digest, "--pool", "of-loads", status=FAILED)
+        self.assertIn("DigestMismatch", self.error_text)
+        self.assertIn(digest, self.error_text)
+        self.run_ctl("load", "load", "--steps", "gunzip", status=FAILED)
+        self.assertIn("gunzip", self.error_text)
+        for words, status in (((), USAGE), (("load", "--decompress", "--steps", "gunzip"), USAGE),
+                              (("load", "--steps", "gzip"), REFUSED), (("none",), REFUSED),
+                              (("none", "--decompress"), REFUSED),
+                              (("load", "--offset", "1G"), REFUSED),
+                              (("load", "--pool", "none"), REFUSED)):
+            self.run_ctl("load", *words, status=status)
+        self.run_ctl("pool", "destroy", "of-loads")
+
     def test_exit_statuses(self):
         for words, status in ((("fly",), USAGE), (("pool",), USAGE), (("pool", "fly"), USAGE),
                               ((), USAGE), (("ping", "--fly"), USAGE), (("ping", "x"), USAGE),
@@ -65,7 +104,7 @@ class Ctl(CtlTest):
             self.assertIn(verb, text)
         self.assertIn("--high-water-mark", self.run_ctl("write", "--help").decode())
         for words in (("pool", "create"), ("buffer", "from"), ("stream", "list"),
-                      ("store", "files"), ("events",), ("call",), ("read",)):
+                      ("store", "files"), ("events",), ("call",), ("read",), ("load",)):
             self.assertIn(words[-1], self.run_ctl(*words, "--help").decode())
         self.assertIn("0.", self.run_ctl("--version").decode())
 
@@ -172,6 +211,14 @@ class Ctl(CtlTest):
         self.assertRegex(shown, r"/s")
         shown = self.on_a_terminal("write", "plain", data=slowly(), NO_COLOR="1")
         self.assertNotRegex(shown, "\033\\[[0-9;]*m")
+
+    def test_a_terminal_sees_how_far_a_load_is(self):
+        self.daemon.file("bar").write_bytes(bytes(3 * MIB))
+        self.run_ctl("pool", "create", "bar", "--size", "4M")
+        shown = self.on_a_terminal("load", "bar", "--pool", "bar", data=())
+        self.assertRegex(shown, r"\[#{20}\] 3M of 3M .*/s")
+        self.assertNotIn("ring", shown)
+        self.run_ctl("pool", "destroy", "bar")
 
     def test_write_through_a_pipe_that_trickles(self):
         process = subprocess.Popen([FOREBAYCTL, "write", "trickle"], stdin=subprocess.PIPE,

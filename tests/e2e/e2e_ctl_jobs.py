@@ -9,7 +9,7 @@ import re
 import subprocess
 
 from ctl import FAILED, NO_DAEMON, REFUSED, TIMED_OUT, USAGE, CtlTest
-from harness import FOREBAYCTL, JOB, main, wait_until
+from harness import BUFFER, FOREBAYCTL, JOB, main, wait_until
 
 FAR = "2099-01-02 03:04:05"
 FAR_USEC = 4071006245000000
@@ -18,9 +18,9 @@ FAR_USEC = 4071006245000000
 class CtlJobsTest(CtlTest):
     @classmethod
     def warm_up(cls, client):
-        buffer = client.call("io.forebay.buffer.Alloc", {"length": 4096})["buffer"]["id"]
+        buffer = client.call(BUFFER + "Alloc", {"length": 4096})["buffer"]["id"]
         client.call(JOB + "Save", {"context": {"buffer": buffer, "path": "warm"}})
-        client.call("io.forebay.buffer.Free", {"id": buffer})
+        client.call(BUFFER + "Free", {"id": buffer})
         cls.daemon.file("warm").unlink()
 
     def setUp(self):

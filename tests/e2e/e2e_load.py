@@ -234,6 +234,11 @@ class Load(LoadTest):
         now = sha256(self.read_stored("rotten"))
         with self.fails(JOB + "DigestMismatch", expected=sha256(data), got=now):
             self.load_reply("rotten")
+        # That it looks touched makes it no better.
+        os.truncate(self.daemon.file("rotten"), MIB)
+        now = sha256(self.read_stored("rotten"))
+        with self.fails(JOB + "DigestMismatch", expected=sha256(data), got=now):
+            self.load_reply("rotten")
         # Whoever knows what is there, and wants it, says so; a part alone is not held against it.
         self.assertTrue(self.load("rotten", digest=now)[0] == self.read_stored("rotten"))
         self.assertEqual(data[:10], self.load("rotten", length=10)[0])

@@ -167,6 +167,34 @@ START_TEST(too_short_for_a_beginning_is_neither)
 }
 END_TEST
 
+START_TEST(the_first_bytes_tell_what_undoes_it)
+{
+	static const struct {
+		const char *bytes;
+		size_t length;
+		const char *step;
+	} rows[] = {
+		{ "", 0, NULL },
+		{ "\x1f\x8b", 2, NULL },
+		{ "\x1f\x8b\x08", 3, "gunzip" },
+		{ "\x28\xb5\x2f\xfd", 4, "unzstd" },
+		{ "\x5e\x2a\x4d\x18\x03", 5, "unzstd" },
+		{ "text", 4, NULL },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const char *step = "none";
+
+		ck_assert_int_eq(ftruncate(file_fd, 0), 0);
+		ck_assert_int_eq(lseek(file_fd, 0, SEEK_SET), 0);
+		add(rows[i].bytes, rows[i].length);
+		ck_assert_int_eq(decompress_find_step(file_fd, &step), 0);
+		ck_assert_pstr_eq(step, rows[i].step);
+	}
+	ck_assert_int_eq(decompress_find_step(-1, &(const char *){ NULL }), -EBADF);
+}
+END_TEST
+
 START_TEST(a_file_that_ends_too_early_gives_what_it_has_and_says_so)
 {
 	size_t length;
@@ -234,6 +262,7 @@ int main(void)
 	tcase_add_test(all, frames_without_content_are_skipped);
 	tcase_add_test(all, what_is_neither_comes_as_it_is);
 	tcase_add_test(all, too_short_for_a_beginning_is_neither);
+	tcase_add_test(all, the_first_bytes_tell_what_undoes_it);
 	tcase_add_loop_test(all, a_file_that_ends_too_early_gives_what_it_has_and_says_so, 0, 2);
 	tcase_add_loop_test(all, damage_is_told, 0, 2);
 	tcase_add_loop_test(all, garbage_behind_a_frame_is_damage, 0, 2);
