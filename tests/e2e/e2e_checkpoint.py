@@ -69,6 +69,11 @@ class Checkpoint(unittest.TestCase):
             (job,) = client.more(JOB + "List")
             return job["id"]
 
+    def history(self):
+        with self.daemon.client() as client:
+            return [reply["run"] for reply in client.more(JOB + "History",
+                                                          {"id": NAME, "limit": 1000})]
+
     def saved(self):
         """The lines that the file has; None: there is no file."""
         path = self.daemon.file(NAME)
@@ -139,7 +144,8 @@ class Checkpoint(unittest.TestCase):
         application.process.stdin.close()
         application.process.stdin = None
         self.assertEqual((0, ["saved"]), application.wait())
-        job = self.job_id()
+        job, told = self.job_id(), self.history()
+        self.assertEqual([(1, "done")], [(run["run"], run["result"]) for run in told])
         self.kill_daemon()
         self.daemon.start()
         self.assertEqual("paused", self.job()["runtime"]["state"])
@@ -148,9 +154,7 @@ class Checkpoint(unittest.TestCase):
         self.assertEqual("waiting", self.job()["runtime"]["state"])
         self.count(application, 1, 6)
         wait_until(lambda: self.saved() == 6, "it is saved again")
-        with self.daemon.client() as client:
-            first = list(client.more(JOB + "History", {"id": NAME, "limit": 1000}))[-1]["run"]
-        self.assertEqual((1, "done"), (first["run"], first["result"]))
+        self.assertEqual(told, self.history()[-1:])
 
     def test_a_daemon_killed_beneath_it_gets_the_state_back(self):
         application = self.start("new: 0", "0.05")

@@ -100,11 +100,12 @@ class Ctl(CtlTest):
     def test_every_verb_has_help(self):
         text = self.run_ctl("--help").decode()
         for verb in ("info", "ping", "shutdown", "reload", "call", "pool", "buffer", "write",
-                     "read", "stream", "store", "events"):
+                     "read", "stream", "store", "events", "save", "load", "job"):
             self.assertIn(verb, text)
         self.assertIn("--high-water-mark", self.run_ctl("write", "--help").decode())
         for words in (("pool", "create"), ("buffer", "from"), ("stream", "list"),
-                      ("store", "files"), ("events",), ("call",), ("read",), ("load",)):
+                      ("store", "files"), ("events",), ("call",), ("read",), ("load",),
+                      ("save",), ("job", "add"), ("job", "history")):
             self.assertIn(words[-1], self.run_ctl(*words, "--help").decode())
         self.assertIn("0.", self.run_ctl("--version").decode())
 
