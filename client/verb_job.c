@@ -7,7 +7,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "client/buffer_sizes.h"
 #include "client/listing.h"
 #include "client/moment.h"
 #include "client/print.h"
@@ -25,28 +24,15 @@ enum verb_status verb_job_list(struct verb_call *call)
 		{ "RUNS", "runtime.runs", PRINT_NUMBER },
 		{ "FAILED", "runtime.failures", PRINT_NUMBER },
 		{ "SKIPPED", "runtime.skips", PRINT_NUMBER },
-		{ "SIZE", "size", PRINT_SIZE },
+		{ "SIZE", "context.length", PRINT_SIZE },
 		{ "UID", "runtime.ownerUid", PRINT_NUMBER },
 		{ "PATH", "context.path", PRINT_TEXT },
 		{ 0 },
 	};
-	struct buffer_sizes sizes = { .items = NULL };
-	const struct listing_view view = {
-		.columns = columns,
-		.prepare = buffer_sizes_add,
-		.data = &sizes,
-	};
-	enum verb_status status = VERB_DONE;
 	struct args args;
 
-	if (!call->json)
-		status = buffer_sizes_fetch(call, &sizes);
-	if (status != VERB_DONE)
-		return status;
 	args_init(&args);
-	status = listing_table_with(call, "io.forebay.job.List", &args, &view);
-	buffer_sizes_fini(&sizes);
-	return status;
+	return listing_table(call, "io.forebay.job.List", &args, columns);
 }
 
 enum verb_status verb_job_pause(struct verb_call *call)

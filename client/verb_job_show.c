@@ -10,7 +10,6 @@
 
 #include <cjson/cJSON.h>
 
-#include "client/buffer_sizes.h"
 #include "client/forebay.h"
 #include "client/listing.h"
 #include "client/moment.h"
@@ -44,7 +43,7 @@ static const struct part parts[] = {
 	{ "running", "", "runtime.currentBytes", PRINT_SIZE, " done" },
 	{ "running", "", "runtime.totalBytes", PRINT_SIZE, " in all" },
 	{ "saves", "", "context.buffer", PRINT_TEXT, "" },
-	{ "saves", "", "size", PRINT_SIZE, "" },
+	{ "saves", "", "context.length", PRINT_SIZE, "" },
 	{ "saves", "from byte ", "offset", PRINT_NUMBER, "" },
 	{ "saves", "", "context.consistency", PRINT_TEXT, "" },
 	{ "saves", "only if it has changed", "context.onlyIfChanged", PRINT_BOOL, "" },
@@ -213,20 +212,13 @@ static void prepare(cJSON *object, const char *asked)
 static enum verb_status show_job(struct verb_call *call, const char *parameters)
 {
 	cJSON *object = cJSON_Parse(parameters);
-	struct buffer_sizes sizes;
-	enum verb_status status;
 
 	if (!object)
 		return report_failure(call, "OutOfMemory", "the answer", "it cannot be shown");
-	status = buffer_sizes_fetch(call, &sizes);
-	if (status == VERB_DONE) {
-		prepare(object, call->options.arguments[0]);
-		(void)buffer_sizes_add(object, &sizes);
-		show_parts(object);
-		buffer_sizes_fini(&sizes);
-	}
+	prepare(object, call->options.arguments[0]);
+	show_parts(object);
 	cJSON_Delete(object);
-	return status;
+	return VERB_DONE;
 }
 
 enum verb_status verb_job_show(struct verb_call *call)
