@@ -73,7 +73,7 @@ static int check_parameters(const char *parameters)
 
 	if (parameters[strspn(parameters, " \t\r\n")] != '{')
 		return -EINVAL;
-	r = json_scan(parameters, strlen(parameters), CALL_VALUES_MAX, &scan);
+	r = json_scan(parameters, strlen(parameters), CALL_VALUES_MAX, NULL, &scan);
 	if (r == JSON_SCAN_E_MALFORMED)
 		return -EINVAL;
 	return r < 0 ? r : 0;

@@ -36,7 +36,7 @@ static int join(const cJSON *object, const char *members, cJSON **ret_raw)
 	size_t bytes, own_bytes;
 	int length, r;
 
-	r = json_scan(members, strlen(members), CONTEXT_VALUES_MAX, &scan);
+	r = json_scan(members, strlen(members), CONTEXT_VALUES_MAX, NULL, &scan);
 	if (r < 0)
 		return r;
 	if (r == JSON_SCAN_E_MALFORMED || !find_inside(members, &inside, &bytes))

@@ -240,10 +240,28 @@ static bool put_utf8(struct output *output, uint32_t character)
 	return put(output, (const unsigned char *)text, size);
 }
 
+/* Well-formed UTF-8 is its own bytes: only where to cut is to be found. */
+static void copy_utf8(const struct encoding_text *text, struct output *output)
+{
+	const unsigned char *bytes = (const unsigned char *)text->utf8;
+	size_t count = text->length;
+
+	if (count > output->capacity) {
+		count = output->capacity;
+		while (count > 0 && (bytes[count] & 0xc0) == 0x80)
+			count--;
+	}
+	(void)put(output, bytes, count);
+}
+
 static void decode_utf8(struct reader *reader, struct output *output)
 {
 	uint32_t character;
 
+	if (reader->text.utf8) {
+		copy_utf8(&reader->text, output);
+		return;
+	}
 	while (next_character(reader, &character))
 		if (!put_utf8(output, character))
 			return;

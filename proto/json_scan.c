@@ -38,15 +38,20 @@ struct scanner {
 	size_t at;
 	size_t values;
 	size_t values_max;
-	struct level levels[JSON_DEPTH_MAX];
+	struct level *levels; /* JSON_DEPTH_MAX of them */
 	size_t depth;
-	struct key *keys;
+	struct key *keys; /* heap_keys, or a few on the C stack */
+	struct key *heap_keys;
 	size_t key_count;
 	size_t key_capacity;
 	size_t member_start; /* of the value, one level below the top, that is being read */
 	bool found;
+	const struct json_listener *listener;
 	struct json_scan *result;
 };
+
+/* So many keys need no memory of their own, which is enough for most calls. */
+#define FEW_KEYS 16
 
 static int scan_value(struct scanner *scanner);
 
@@ -56,85 +61,6 @@ static int malformed(struct scanner *scanner)
 	return JSON_SCAN_E_MALFORMED;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
-/* The four digits behind \u; false if they are not hexadecimal. */
-static bool read_unit(const char *digits, uint32_t *ret_unit)
-{
-	uint32_t unit = 0;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		int value = hex_value(digits[i]);
-
-		if (value < 0)
-			return false;
-		unit = unit << 4 | (uint32_t)value;
-	}
-	*ret_unit = unit;
-	return true;
-}
-
-static bool is_high_surrogate(uint32_t unit)
-{
-	return (unit & 0xfc00) == 0xd800;
-}
-
-static bool is_low_surrogate(uint32_t unit)
-{
-	return (unit & 0xfc00) == 0xdc00;
-}
-
-/*
- * The character that an escape stands for, text being at the backslash; returns how many bytes
- * the escape has, 0 if it is none. Half a pair is given out as it is.
- */
-static size_t read_escape(const char *text, uint32_t *ret_character)
-{
-	static const char names[] = "\"\\/bfnrt";
-	static const char meanings[] = "\"\\/\b\f\n\r\t";
-	const char *name;
-	uint32_t low;
-
-	if (text[1] == 'u') {
-		if (!read_unit(text + 2, ret_character))
-			return 0;
-		if (is_high_surrogate(*ret_character) && text[6] == '\\' && text[7] == 'u' &&
-		    read_unit(text + 8, &low) && is_low_surrogate(low)) {
-			*ret_character =
-				0x10000 + ((*ret_character - 0xd800) << 10) + (low - 0xdc00);
-			return 12;
-		}
-		return 6;
-	}
-	name = text[1] != '\0' ? strchr(names, text[1]) : NULL;
-	if (!name)
-		return 0;
-	*ret_character = (unsigned char)meanings[name - names];
-	return 2;
-}
-
-/* The next character of a key that has passed scan_string(). Returns its size as written. */
-static size_t read_character(const char *text, size_t text_bytes, uint32_t *ret_character)
-{
-	if ((unsigned char)*text < 0x80 && *text != '\\') {
-		*ret_character = (unsigned char)*text;
-		return 1;
-	}
-	if (*text == '\\')
-		return read_escape(text, ret_character);
-	return encoding_utf8_next(text, text_bytes, ret_character, NULL);
-}
-
 static size_t put_key(const struct scanner *scanner, struct key key, char *path, size_t room)
 {
 	const char *text = scanner->text + key.offset;
@@ -142,8 +68,8 @@ static size_t put_key(const struct scanner *scanner, struct key key, char *path,
 	uint32_t character;
 
 	while (read < key.bytes && room - used > 4) {
-		read += read_character(text + read, key.bytes - read, &character);
-		if (character == 0 || (character >= 0xd800 && character <= 0xdfff))
+		read += json_string_next(text + read, key.bytes - read, &character);
+		if (character == 0 || json_string_is_half(character))
 			character = 0xfffd;
 		used += encoding_utf8_put(character, path + used);
 	}
@@ -179,7 +105,14 @@ static void refuse(struct scanner *scanner, enum json_scan_reason reason)
 	scanner->found = true;
 	scanner->result->reason = reason;
 	scanner->result->member_offset = scanner->member_start;
+	scanner->result->member_bytes = 0;
 	put_path(scanner);
+}
+
+/* Stands for itself in a string: most of any text. */
+static bool is_plain(char c)
+{
+	return (signed char)c >= 0x20 && c != '"' && c != '\\';
 }
 
 /*
@@ -195,18 +128,19 @@ static int scan_string(struct scanner *scanner, enum json_scan_reason *ret_reaso
 		uint32_t character;
 		size_t bytes;
 
+		while (is_plain(*text))
+			text++;
+		scanner->at = (size_t)(text - scanner->text);
 		if (*text == '"')
 			break;
 		if ((unsigned char)*text < 0x20)
 			return malformed(scanner);
 		if (*text == '\\') {
-			bytes = read_escape(text, &character);
+			bytes = json_string_escape(text, &character);
 			if (bytes > 0 && character == 0)
 				*ret_reason = JSON_SCAN_NUL_CHARACTER;
-			else if (bytes > 0 && character >= 0xd800 && character <= 0xdfff)
+			else if (bytes > 0 && json_string_is_half(character))
 				*ret_reason = JSON_SCAN_LONE_SURROGATE;
-		} else if ((unsigned char)*text < 0x80) {
-			bytes = 1;
 		} else {
 			bytes = encoding_utf8_next(text, strnlen(text, 4), NULL, NULL);
 		}
@@ -228,21 +162,32 @@ static void skip_space(struct scanner *scanner)
 	scanner->at = (size_t)(at - scanner->text);
 }
 
+static int grow_keys(struct scanner *scanner)
+{
+	size_t capacity = scanner->key_capacity * 2;
+	struct key *keys = reallocarray(scanner->heap_keys, capacity, sizeof(*keys));
+
+	if (!keys)
+		return -ENOMEM;
+	if (!scanner->heap_keys)
+		memcpy(keys, scanner->keys, scanner->key_count * sizeof(*keys));
+	scanner->heap_keys = keys;
+	scanner->keys = keys;
+	scanner->key_capacity = capacity;
+	return 0;
+}
+
 static int push_key(struct scanner *scanner, struct key key)
 {
-	struct key *keys;
+	int r;
 
 	/* Beyond the limit the object is refused already and its keys need no memory. */
 	if (scanner->key_count >= scanner->values_max)
 		return 0;
 	if (scanner->key_count == scanner->key_capacity) {
-		size_t capacity = scanner->key_capacity > 0 ? scanner->key_capacity * 2 : 32;
-
-		keys = reallocarray(scanner->keys, capacity, sizeof(*keys));
-		if (!keys)
-			return -ENOMEM;
-		scanner->keys = keys;
-		scanner->key_capacity = capacity;
+		r = grow_keys(scanner);
+		if (r)
+			return r;
 	}
 	scanner->keys[scanner->key_count++] = key;
 	return 0;
@@ -259,8 +204,8 @@ static int compare_keys(const void *left, const void *right, void *text)
 	while (a_at < a->bytes && b_at < b->bytes) {
 		uint32_t a_character, b_character;
 
-		a_at += read_character(a_text + a_at, a->bytes - a_at, &a_character);
-		b_at += read_character(b_text + b_at, b->bytes - b_at, &b_character);
+		a_at += json_string_next(a_text + a_at, a->bytes - a_at, &a_character);
+		b_at += json_string_next(b_text + b_at, b->bytes - b_at, &b_character);
 		if (a_character != b_character)
 			return a_character < b_character ? -1 : 1;
 	}
@@ -319,7 +264,27 @@ static int scan_key(struct scanner *scanner, struct level *level)
 	return 0;
 }
 
-/* One member or element; at the level below the top it is the span that a finding is told with. */
+/* What has been read is a value one level below the top; `found` is new if it was in it. */
+static void end_member(struct scanner *scanner, const struct level *level, bool found)
+{
+	size_t bytes = scanner->at - scanner->member_start;
+
+	if (found) {
+		scanner->result->member_offset = scanner->member_start;
+		scanner->result->member_bytes = bytes;
+	}
+	if (scanner->listener && !level->is_array) {
+		const struct json_member member = {
+			.key = { scanner->text + level->key.offset, level->key.bytes },
+			.value = scanner->text + scanner->member_start,
+			.value_bytes = bytes,
+		};
+
+		scanner->listener->member(scanner->listener->data, &member);
+	}
+}
+
+/* One member or element. */
 static int scan_element(struct scanner *scanner, struct level *level)
 {
 	bool found = scanner->found;
@@ -336,10 +301,8 @@ static int scan_element(struct scanner *scanner, struct level *level)
 	r = scan_value(scanner);
 	if (r)
 		return r;
-	if (scanner->depth == 1 && scanner->found && !found) {
-		scanner->result->member_offset = scanner->member_start;
-		scanner->result->member_bytes = scanner->at - scanner->member_start;
-	}
+	if (scanner->depth == 1)
+		end_member(scanner, level, scanner->found && !found);
 	return 0;
 }
 
@@ -469,16 +432,26 @@ static int scan_value(struct scanner *scanner)
 	}
 }
 
-int json_scan(const char *text, size_t text_bytes, size_t values_max, struct json_scan *ret_scan)
+int json_scan(const char *text, size_t text_bytes, size_t values_max,
+	      const struct json_listener *listener, struct json_scan *ret_scan)
 {
-	struct scanner scanner = { .text = text, .values_max = values_max, .result = ret_scan };
+	struct level levels[JSON_DEPTH_MAX];
+	struct key few_keys[FEW_KEYS];
+	struct scanner scanner = {
+		.text = text,
+		.values_max = values_max,
+		.levels = levels,
+		.keys = few_keys,
+		.key_capacity = FEW_KEYS,
+		.listener = listener,
+		.result = ret_scan,
+	};
 	int r;
 
-	*ret_scan = (struct json_scan){ 0 };
 	if (text_bytes >= UINT32_MAX)
 		return malformed(&scanner);
 	r = scan_value(&scanner);
-	free(scanner.keys);
+	free(scanner.heap_keys);
 	if (r)
 		return r;
 	skip_space(&scanner);

@@ -17,6 +17,7 @@
 
 #include <stddef.h>
 
+#include "proto/json_string.h"
 #include "proto/must_check.h"
 
 #define JSON_DEPTH_MAX 16
@@ -49,11 +50,25 @@ struct json_scan {
 	size_t error_offset;	      /* MALFORMED: where */
 };
 
+/* One member of the object at the top, as it is written. */
+struct json_member {
+	struct json_string key;
+	const char *value; /* its first byte, which tells its type */
+	size_t value_bytes;
+};
+
+/* Told of each as soon as it has been read, when nobody knows yet whether all is well-formed. */
+struct json_listener {
+	void (*member)(void *data, const struct json_member *member);
+	void *data;
+};
+
 /*
- * text[text_bytes] must be NUL. 0, MALFORMED, REFUSED (which promises well-formed JSON except
- * within what is nested too deep), -ENOMEM. The result is filled in for MALFORMED and REFUSED.
+ * text[text_bytes] must be NUL; the listener may be NULL. 0, MALFORMED, REFUSED (which promises
+ * well-formed JSON except within what is nested too deep), -ENOMEM. The result is filled in for
+ * MALFORMED and REFUSED.
  */
 int json_scan(const char *text, size_t text_bytes, size_t values_max,
-	      struct json_scan *ret_scan) must_check;
+	      const struct json_listener *listener, struct json_scan *ret_scan) must_check;
 
 #endif

@@ -21,6 +21,8 @@
 
 static const char parameters_prefix[] = "parameters.";
 
+const char message_empty_reply[] = "{\"parameters\":{}}";
+
 static int parse_text(const char *text, size_t text_bytes, cJSON **ret_root)
 {
 	cJSON *root = cJSON_ParseWithLengthOpts(text, text_bytes + 1, NULL, true);
@@ -78,78 +80,113 @@ static int complete_parameters(cJSON *root, cJSON **parameters)
 	return *parameters ? 0 : -ENOMEM;
 }
 
-static int read_call_member(struct message_call *call, cJSON *member)
+/*
+ * A call is read from what the scan tells of its members. Only parameters become a tree, and
+ * only where there are any: making and dropping one costs more than all else of a small call.
+ */
+struct call_reader {
+	struct message_call call; /* its flags */
+	struct json_member method;
+	struct json_member parameters; /* value NULL: absent, null or {} */
+	bool malformed;
+};
+
+static const cJSON no_parameters = { .type = cJSON_Object };
+
+static bool take_method(struct call_reader *reader, const struct json_member *member)
 {
-	if (strcmp(member->string, "method") == 0)
-		return read_string(member, &call->method);
-	if (strcmp(member->string, "parameters") == 0)
-		return read_parameters(member, &call->parameters);
-	if (strcmp(member->string, "oneway") == 0)
-		return read_flag(member, &call->oneway);
-	if (strcmp(member->string, "more") == 0)
-		return read_flag(member, &call->more);
-	if (strcmp(member->string, "upgrade") == 0)
-		return read_flag(member, &call->upgrade);
-	return read_unknown(member->string);
+	reader->method = *member;
+	return *member->value == '"';
 }
 
-static int read_call(struct message_call *call)
+static bool take_parameters(struct call_reader *reader, const struct json_member *member)
 {
-	cJSON *member;
-	int r;
+	if (member->value_bytes > strlen("{}") && *member->value == '{')
+		reader->parameters = *member;
+	return *member->value == '{' || *member->value == 'n';
+}
 
-	cJSON_ArrayForEach(member, call->root) {
-		r = read_call_member(call, member);
-		if (r)
-			return r;
-	}
-	if (!call->method || call->oneway + call->more + call->upgrade > 1)
+static bool take_flag(const struct json_member *member, bool *ret_flag)
+{
+	*ret_flag = *member->value == 't';
+	return *member->value == 't' || *member->value == 'f' || *member->value == 'n';
+}
+
+/* False: it breaks the envelope. Unknown keys are judged as read_unknown() does. */
+static bool take_member(struct call_reader *reader, const struct json_member *member)
+{
+	const struct json_string *key = &member->key;
+
+	if (json_string_is(key, "method"))
+		return take_method(reader, member);
+	if (json_string_is(key, "parameters"))
+		return take_parameters(reader, member);
+	if (json_string_is(key, "oneway"))
+		return take_flag(member, &reader->call.oneway);
+	if (json_string_is(key, "more"))
+		return take_flag(member, &reader->call.more);
+	if (json_string_is(key, "upgrade"))
+		return take_flag(member, &reader->call.upgrade);
+	return json_string_has(key, '.');
+}
+
+static void on_member(void *data, const struct json_member *member)
+{
+	struct call_reader *reader = data;
+
+	if (!take_member(reader, member))
+		reader->malformed = true;
+}
+
+static int scan_call(const char *text, size_t text_bytes, struct call_reader *ret_reader,
+		     struct json_scan *ret_scan)
+{
+	const struct json_listener listener = { .member = on_member, .data = ret_reader };
+
+	*ret_reader = (struct call_reader){ 0 };
+	return json_scan(text, text_bytes, JSON_VALUES_MAX, &listener, ret_scan);
+}
+
+/* Once the scan has passed the text. */
+static int read_call(const struct call_reader *reader, struct message_call *ret_call)
+{
+	struct message_call call = reader->call;
+	struct json_string method;
+
+	if (reader->malformed || !reader->method.value ||
+	    call.oneway + call.more + call.upgrade > 1)
 		return MESSAGE_E_MALFORMED;
-	return complete_parameters(call->root, &call->parameters);
-}
-
-static int parse_clean_call(const char *text, size_t text_bytes, struct message_call *ret_call)
-{
-	struct message_call call = { 0 };
-	int r;
-
-	r = parse_text(text, text_bytes, &call.root);
-	if (r)
-		return r;
-	r = read_call(&call);
-	if (r) {
+	method.text = reader->method.value + 1;
+	method.bytes = reader->method.value_bytes - 2;
+	call.method = json_string_copy(&method);
+	call.parameters = &no_parameters;
+	if (reader->parameters.value) {
+		call.tree = cJSON_ParseWithLength(reader->parameters.value,
+						  reader->parameters.value_bytes);
+		call.parameters = call.tree;
+	}
+	if (!call.method || !call.parameters) {
 		message_call_fini(&call);
-		return r;
+		return -ENOMEM;
 	}
 	*ret_call = call;
 	return 0;
-}
-
-/* The value at `offset` is that of the key "parameters", and not of "parameters.x". */
-static bool is_parameters(const char *text, size_t offset)
-{
-	static const char key[] = "\"parameters\"";
-	const size_t key_bytes = sizeof(key) - 1;
-
-	while (offset > 0 && strchr(" \t\r\n:", text[offset - 1]))
-		offset--;
-	return offset >= key_bytes && memcmp(text + offset - key_bytes, key, key_bytes) == 0;
 }
 
 /*
  * The envelope of a call whose parameters hold something that is refused: who is to be
  * answered, and whether at all, stands there. Its parameters are replaced by {} for that.
  */
-static int parse_refused_call(const char *text, size_t text_bytes, const struct json_scan *scan,
-			      struct message_call *ret_call)
+static int read_refused_call(const char *text, size_t text_bytes, const struct json_scan *scan,
+			     struct call_reader *reader, struct message_call *ret_call)
 {
 	const size_t prefix_bytes = sizeof(parameters_prefix) - 1;
 	struct json_scan envelope_scan;
-	char *envelope, *end, *refused;
+	char *envelope, *end;
 	int r;
 
 	if (strncmp(scan->path, parameters_prefix, prefix_bytes) != 0 || scan->member_bytes == 0 ||
-	    text[scan->member_offset] != '{' || !is_parameters(text, scan->member_offset))
+	    reader->parameters.value != text + scan->member_offset)
 		return MESSAGE_E_MALFORMED;
 
 	envelope = malloc(text_bytes - scan->member_bytes + sizeof("{}"));
@@ -159,43 +196,41 @@ static int parse_refused_call(const char *text, size_t text_bytes, const struct 
 	end = mempcpy(end, "{}", 2);
 	strcpy(end, text + scan->member_offset + scan->member_bytes);
 
-	text_bytes = text_bytes - scan->member_bytes + 2;
-	r = json_scan(envelope, text_bytes, JSON_VALUES_MAX, &envelope_scan);
-	if (r == JSON_SCAN_E_REFUSED || r == JSON_SCAN_E_MALFORMED)
-		r = MESSAGE_E_MALFORMED;
+	r = scan_call(envelope, text_bytes - scan->member_bytes + 2, reader, &envelope_scan);
 	if (r == 0)
-		r = parse_clean_call(envelope, text_bytes, ret_call);
+		r = read_call(reader, ret_call);
 	free(envelope);
 	if (r)
-		return r;
+		return r < 0 ? r : MESSAGE_E_MALFORMED;
 
-	refused = strdup(scan->path + prefix_bytes);
-	if (!refused) {
+	ret_call->refused_parameter = strdup(scan->path + prefix_bytes);
+	if (!ret_call->refused_parameter) {
 		message_call_fini(ret_call);
 		return -ENOMEM;
 	}
-	ret_call->refused_parameter = refused;
 	return MESSAGE_E_REFUSED;
 }
 
 int message_parse_call(const char *text, size_t text_bytes, struct message_call *ret_call)
 {
+	struct call_reader reader;
 	struct json_scan scan;
 	int r;
 
-	r = json_scan(text, text_bytes, JSON_VALUES_MAX, &scan);
+	r = scan_call(text, text_bytes, &reader, &scan);
 	if (r == JSON_SCAN_E_MALFORMED)
 		return MESSAGE_E_MALFORMED;
 	if (r == JSON_SCAN_E_REFUSED)
-		return parse_refused_call(text, text_bytes, &scan, ret_call);
+		return read_refused_call(text, text_bytes, &scan, &reader, ret_call);
 	if (r)
 		return r;
-	return parse_clean_call(text, text_bytes, ret_call);
+	return read_call(&reader, ret_call);
 }
 
 void message_call_fini(struct message_call *call)
 {
-	cJSON_Delete(call->root);
+	free(call->method);
+	cJSON_Delete(call->tree);
 	free(call->refused_parameter);
 	*call = (struct message_call){ 0 };
 }
@@ -232,7 +267,7 @@ int message_parse_reply(const char *text, size_t text_bytes, struct message_repl
 	struct json_scan scan;
 	int r;
 
-	r = json_scan(text, text_bytes, REPLY_VALUES_MAX, &scan);
+	r = json_scan(text, text_bytes, REPLY_VALUES_MAX, NULL, &scan);
 	if (r < 0)
 		return r;
 	/* Services print every digit of an integer; who wants all of them reads the text. */

@@ -22,13 +22,13 @@ enum message_outcome {
 };
 
 struct message_call {
-	const char *method;	  /* "io.forebay.daemon.Ping", whatever the caller wrote */
-	struct cJSON *parameters; /* always an object */
+	char *method;			/* "io.forebay.daemon.Ping", whatever the caller wrote */
+	const struct cJSON *parameters; /* always an object */
 	bool oneway;
 	bool more;
 	bool upgrade;
 	char *refused_parameter; /* after REFUSED: the parameter's path */
-	struct cJSON *root;	 /* owns method and parameters */
+	struct cJSON *tree;	 /* owns the parameters; NULL where there are none */
 };
 
 struct message_reply {
@@ -63,6 +63,9 @@ struct message_call_flags {
 	bool more;
 	bool upgrade;
 };
+
+/* What most methods answer: a reply with nothing in it. */
+extern const char message_empty_reply[];
 
 /*
  * These give a text that the caller frees; it ends in a NUL that text_bytes does not count, so

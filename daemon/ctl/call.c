@@ -28,7 +28,7 @@ static void close_all(const int *fds, size_t count)
 int call_new(struct session *session, struct message_call *message, const int *fds, size_t fd_count,
 	     struct call **ret_call)
 {
-	struct call *call = calloc(1, sizeof(*call));
+	struct call *call = malloc(sizeof(*call));
 	int *copy = fd_count > 0 ? calloc(fd_count, sizeof(*copy)) : NULL;
 
 	if (!call || (fd_count > 0 && !copy)) {
@@ -40,10 +40,12 @@ int call_new(struct session *session, struct message_call *message, const int *f
 	}
 	if (fd_count > 0)
 		memcpy(copy, fds, fd_count * sizeof(*copy));
-	call->session = session;
-	call->message = *message;
-	call->fds = copy;
-	call->fd_count = fd_count;
+	*call = (struct call){
+		.session = session,
+		.message = *message,
+		.fds = copy,
+		.fd_count = fd_count,
+	};
 	*ret_call = call;
 	return 0;
 }
@@ -208,10 +210,13 @@ void call_reply(struct call *call, struct args *args)
 
 void call_reply_empty(struct call *call)
 {
-	struct args args;
+	static const cJSON nothing = { .type = cJSON_Object };
 
-	args_init(&args);
-	call_reply(call, &args);
+	check_reply(call, &nothing);
+	if (!call->message.oneway)
+		session_send(call->session, message_empty_reply, strlen(message_empty_reply), NULL,
+			     0);
+	session_call_ended(call->session);
 }
 
 void call_reply_fds(struct call *call, struct args *args, const int *fds, size_t count)

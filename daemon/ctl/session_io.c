@@ -119,25 +119,33 @@ int session_receive(struct session *session, const char **ret_reason)
 	return r;
 }
 
+static ssize_t send_with_descriptors(int conn_fd, const struct frame_part *part)
+{
+	const size_t size = part->fd_count * sizeof(int);
+	union control control;
+	struct cmsghdr *header = &control.header;
+	struct iovec bytes = { .iov_base = (void *)part->bytes, .iov_len = part->length_bytes };
+	struct msghdr message = {
+		.msg_iov = &bytes,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = CMSG_SPACE(size),
+	};
+
+	memset(&control, 0, sizeof(control));
+	header->cmsg_level = SOL_SOCKET;
+	header->cmsg_type = SCM_RIGHTS;
+	header->cmsg_len = CMSG_LEN(size);
+	memcpy(CMSG_DATA(header), part->fds, size);
+	return sendmsg(conn_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/* Most of what is sent has no descriptors, and send() has less to copy in and look at. */
 static ssize_t send_part(int conn_fd, const struct frame_part *part)
 {
-	union control control;
-	struct iovec bytes = { .iov_base = (void *)part->bytes, .iov_len = part->length_bytes };
-	struct msghdr message = { .msg_iov = &bytes, .msg_iovlen = 1 };
-
-	if (part->fd_count > 0) {
-		struct cmsghdr *header = &control.header;
-		size_t size = part->fd_count * sizeof(int);
-
-		memset(&control, 0, sizeof(control));
-		message.msg_control = &control;
-		message.msg_controllen = CMSG_SPACE(size);
-		header->cmsg_level = SOL_SOCKET;
-		header->cmsg_type = SCM_RIGHTS;
-		header->cmsg_len = CMSG_LEN(size);
-		memcpy(CMSG_DATA(header), part->fds, size);
-	}
-	return sendmsg(conn_fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (part->fd_count > 0)
+		return send_with_descriptors(conn_fd, part);
+	return send(conn_fd, part->bytes, part->length_bytes, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 /* The other side takes nothing more: what waits, and all that comes, is for nobody. */

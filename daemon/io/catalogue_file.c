@@ -239,8 +239,20 @@ static int perform_forget(struct catalogue_request *request, struct sqlite3 *dat
 	return catalogue_errno(r);
 }
 
-int catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_t inode,
-			  struct catalogue_request *request)
+static int perform_void(struct catalogue_request *request, struct sqlite3 *database)
+{
+	sqlite3_stmt *statement = NULL;
+	int r = prepare(database, "UPDATE file SET digest = '' WHERE path = ?1 AND digest <> ''",
+			request->arguments, &statement);
+
+	if (r == SQLITE_OK)
+		r = sqlite3_step(statement);
+	(void)sqlite3_finalize(statement); /* repeats the result of the step */
+	return catalogue_errno(r);
+}
+
+static int submit_path(struct catalogue *catalogue, const char *path, uint64_t inode,
+		       struct catalogue_request *request)
 {
 	struct arguments *arguments = copy_texts(&path, 1);
 
@@ -248,9 +260,22 @@ int catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_
 		return -ENOMEM;
 	arguments->inode = inode;
 	request->arguments = arguments;
-	request->perform = perform_forget;
 	catalogue_submit(catalogue, request);
 	return 0;
+}
+
+int catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_t inode,
+			  struct catalogue_request *request)
+{
+	request->perform = perform_forget;
+	return submit_path(catalogue, path, inode, request);
+}
+
+int catalogue_void_digest(struct catalogue *catalogue, const char *path,
+			  struct catalogue_request *request)
+{
+	request->perform = perform_void;
+	return submit_path(catalogue, path, 0, request);
 }
 
 /* ---- what is there ---- */

@@ -82,6 +82,10 @@ void catalogue_remove_file(struct catalogue *catalogue, int64_t row_id,
 int must_check catalogue_forget_file(struct catalogue *catalogue, const char *path, uint64_t inode,
 				     struct catalogue_request *request);
 
+/* The file of this path, if it is recorded, is about to become another one: its digest goes. */
+int must_check catalogue_void_digest(struct catalogue *catalogue, const char *path,
+				     struct catalogue_request *request);
+
 /* The one of this absolute path, or none. */
 int must_check catalogue_find_file(struct catalogue *catalogue, const char *path,
 				   struct catalogue_find *find);

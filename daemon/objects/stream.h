@@ -55,6 +55,7 @@
 #include "daemon/core/pace.h"
 #include "daemon/core/stream_options.h"
 #include "daemon/core/stream_state.h"
+#include "daemon/core/write_window.h"
 #include "daemon/io/catalogue.h"
 #include "daemon/io/catalogue_file.h"
 #include "daemon/io/digest.h"
@@ -122,6 +123,7 @@ struct stream_transfer {
 	struct stream_block *block; /* NULL: from a batch */
 	uint64_t position;	    /* stored */
 	uint64_t bytes;
+	uint64_t submitted_ns;
 	bool busy; /* in use: in flight, or failed and to be tried again */
 	bool failed;
 	bool direct; /* past the page cache */
@@ -241,8 +243,8 @@ struct stream {
 	/* The destination. */
 	struct stream_opening *opening; /* while OPENING */
 	int file_fd;
-	int lock_fd;	 /* the first descriptor, where file_fd is a fresh one; -1: file_fd has it */
-	int direct_fd;	 /* the same file, O_DIRECT; -1: it has none */
+	int lock_fd;   /* the first descriptor, where file_fd is a fresh one; -1: file_fd has it */
+	int direct_fd; /* the same file, O_DIRECT; -1: it has none */
 	bool direct_off; /* the file refused such a write */
 	int dir_fd;	 /* of the file, for rename and sync; -1: none */
 	struct outlet *outlet;
@@ -290,12 +292,14 @@ struct stream {
 	uint32_t batches_count;
 	struct stream_transfer *transfers; /* STREAM_TRANSFERS; NULL with an outlet */
 	uint32_t transfers_busy;
-	bool direct_now;	   /* what those in flight are */
-	struct engine_waiter room; /* for transfers */
+	uint64_t in_flight_bytes;
+	bool direct_now;	    /* what those in flight are */
+	struct write_window window; /* for direct ones; the page cache needs none */
+	struct engine_waiter room;  /* for transfers */
 	struct stream_reserve reserve;
 	struct stream_cache cache;
 	struct io_request sync;
-	bool sync_busy; /* or what a failed one covered is being written again */
+	bool sync_busy;	     /* or what a failed one covered is being written again */
 	uint64_t sync_cover; /* `written` when it began */
 	uint64_t oldest_unsynced_ns;
 	enum stream_retry name_retry;	/* of the sync of a new name */
@@ -411,6 +415,8 @@ uint64_t stream_batch_plan(struct stream *stream, struct stream_batch *batch, ui
 			   struct iovec *iov, uint32_t *io_count);
 
 /* stream_direct.c */
+/* The file takes writes past the page cache. */
+bool stream_direct_is_in_use(const struct stream *stream);
 /* How much of what comes next in the batch goes past the page cache: 0, or whole pages. */
 uint64_t stream_direct_bytes(const struct stream *stream, const struct stream_batch *batch,
 			     uint64_t most);

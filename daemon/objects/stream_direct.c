@@ -27,7 +27,7 @@
 
 #define PAGE_MASK ((uint64_t)FILE_DIRECT_ALIGNMENT_BYTES - 1)
 
-static bool is_in_use(const struct stream *stream)
+bool stream_direct_is_in_use(const struct stream *stream)
 {
 	return stream->direct_fd >= 0 && !stream->direct_off;
 }
@@ -83,7 +83,7 @@ uint64_t stream_direct_bytes(const struct stream *stream, const struct stream_ba
 	bool under_way = stream->transfers_busy > 0 && stream->direct_now;
 	uint64_t bytes;
 
-	if (!is_in_use(stream) ||
+	if (!stream_direct_is_in_use(stream) ||
 	    offset_in_page(stream, batch->position + batch->planned_bytes) != 0)
 		return 0;
 	bytes = run_bytes(stream, batch, 0, most);
@@ -99,7 +99,8 @@ uint64_t stream_buffered_bytes(const struct stream *stream, const struct stream_
 	uint64_t in_page = offset_in_page(stream, batch->position + batch->planned_bytes);
 	uint64_t head = FILE_DIRECT_ALIGNMENT_BYTES - in_page;
 
-	if (!is_in_use(stream) || in_page == 0 || entry->write.bytes - batch->cursor_bytes <= head)
+	if (!stream_direct_is_in_use(stream) || in_page == 0 ||
+	    entry->write.bytes - batch->cursor_bytes <= head)
 		return most;
 	if (run_bytes(stream, batch, head, most) < STREAM_DIRECT_BYTES_MIN)
 		return most;
@@ -115,7 +116,7 @@ uint64_t stream_direct_piece(const struct stream *stream, uint64_t position, uin
 	bool under_way = stream->transfers_busy > 0 && stream->direct_now;
 
 	*ret_direct = false;
-	if (!is_in_use(stream) ||
+	if (!stream_direct_is_in_use(stream) ||
 	    (whole < STREAM_DIRECT_BYTES_MIN && (whole == 0 || head > 0 || !under_way)))
 		return bytes;
 	if (head > 0)

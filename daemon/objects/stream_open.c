@@ -220,6 +220,7 @@ static void set_up_flow(struct stream *stream)
 	};
 
 	flow_init(&stream->flow, &config);
+	write_window_init(&stream->window, stream_now_ns());
 	pace_init(&stream->pace, (uint64_t)stream->options.rate_bytes_per_second, stream_now_ns());
 }
 
@@ -272,6 +273,25 @@ static int adopt(struct stream *stream)
 	return set_up_means(stream);
 }
 
+static void digest_voided(struct catalogue_request *request)
+{
+	struct stream *stream = request->owner;
+
+	if (request->result < 0)
+		fail_open(stream, "catalogue", request->result);
+	else
+		opened(stream);
+}
+
+/* What was known of a file that is written in place does not hold from the first byte on. */
+static int void_digest(struct stream *stream)
+{
+	stream->catalogue_request.done = digest_voided;
+	stream->catalogue_request.owner = stream;
+	return catalogue_void_digest(stream->registry->catalogue, stream->absolute_path,
+				     &stream->catalogue_request);
+}
+
 /* The destination has its name. */
 static void take_destination(struct stream *stream)
 {
@@ -289,11 +309,13 @@ static void take_destination(struct stream *stream)
 		refuse_open(stream, REFUSED, &refusal);
 		return;
 	}
-	if (!stream->temporary_name) {
+	if (stream->temporary_name) {
+		r = stream_temporary_add_row(stream, row_added);
+	} else if (stream->target == STREAM_TARGET_PATH && !stream->made) {
+		r = void_digest(stream);
+	} else {
 		opened(stream);
-		return;
 	}
-	r = stream_temporary_add_row(stream, row_added);
 	if (r < 0)
 		fail_open(stream, "catalogue", r);
 }

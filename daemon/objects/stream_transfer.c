@@ -4,8 +4,8 @@
  * Batches to files. A batch is cut into transfers of at most 1 MiB, each one request to the
  * engine straight from the producer's memory, past the page cache or through it
  * (stream_direct.c); several are in flight, also of several batches, and `written` follows the
- * first byte that is not yet there. Syncs run beside them
- * (stream_sync.c).
+ * first byte that is not yet there. How many, and how large, follows the device
+ * (core/write_window). Syncs run beside them (stream_sync.c).
  *
  * After a failure nothing more is submitted; each batch goes back to the flow when none of
  * its transfers, and no sync, is in hand any more: so the kernel never reads memory that the
@@ -167,10 +167,14 @@ static void transfer_over(struct stream_transfer *transfer)
 	if (transfer->batch)
 		transfer->batch->in_flight--;
 	stream->transfers_busy--;
+	stream->in_flight_bytes -= transfer->bytes;
 	if (result >= 0) {
 		forget(transfer);
 		stream->registry->counters.bytes_written += transfer->bytes;
-		if (!transfer->direct)
+		if (transfer->direct)
+			write_window_over(&stream->window, transfer->bytes, transfer->submitted_ns,
+					  stream_now_ns());
+		else
 			stream_cache_note(stream, transfer->bytes);
 		return;
 	}
@@ -225,6 +229,7 @@ static bool submit_transfer(struct stream *stream, struct stream_transfer *trans
 	if (stream_direct_must_wait(stream, transfer) ||
 	    (!transfer->direct && !stream_reserve_give_back(stream)))
 		return false;
+	transfer->submitted_ns = stream_now_ns();
 	answer = engine_submit(stream->registry->engine, &transfer->request);
 	if (answer == ENGINE_BUSY) {
 		stream_wait_for_room(stream, transfer->bytes);
@@ -234,6 +239,7 @@ static bool submit_transfer(struct stream *stream, struct stream_transfer *trans
 	if (transfer->batch)
 		transfer->batch->in_flight++;
 	stream->transfers_busy++;
+	stream->in_flight_bytes += transfer->bytes;
 	stream->direct_now = transfer->direct;
 	if (answer == ENGINE_DONE)
 		transfer_over(transfer);
@@ -283,10 +289,21 @@ static bool has_unplanned(struct stream *stream)
 				   find_unplanned(stream) != NULL;
 }
 
+/* Whatever is in flight past the page cache is as much as the device does in a short while. */
+static bool has_room(struct stream *stream)
+{
+	return stream->transfers_busy == 0 || !stream->direct_now ||
+	       write_window_has_room(&stream->window, stream->in_flight_bytes);
+}
+
 static void plan_transfer(struct stream *stream, struct stream_transfer *transfer)
 {
 	struct io_request *request = &transfer->request;
-	uint64_t most = pace_step_bytes(&stream->pace, STREAM_TRANSFER_BYTES);
+	uint64_t most = stream_direct_is_in_use(stream) ?
+				write_window_piece_bytes(&stream->window) :
+				STREAM_TRANSFER_BYTES;
+
+	most = pace_step_bytes(&stream->pace, most);
 
 	if (stream->transform)
 		stream_transform_plan(stream, transfer, most);
@@ -325,7 +342,7 @@ static bool submit_all(struct stream *stream)
 
 		if (!transfer) {
 			transfer = has_unplanned(stream) ? find_transfer(stream, false) : NULL;
-			if (!transfer)
+			if (!transfer || !has_room(stream))
 				break;
 			if (next_ns > 0) {
 				stream_set_due(stream, STREAM_DUE_PACE, next_ns);

@@ -73,6 +73,17 @@ class Verify(ForebayTest):
         # The content is what counts for Verify.
         self.assertIs(True, self.verify("told/file")["intact"])
 
+    def test_a_file_that_is_written_in_place_has_no_digest_any_more(self):
+        data = random_bytes(100000)
+        for how in ("append", "update", "truncate"):
+            self.store_file(how, data)
+            stream = self.open(how, open=how)
+            stream.write(b"more")
+            stream.finish()
+            reply = self.verify(how)
+            self.assertEqual((None, None), (reply.get("intact"), reply.get("expected")), how)
+            self.assertIsNone(self.listed(how))
+
     def test_one_wrong_bit_is_found(self):
         data = random_bytes(2 * MIB)
         self.store_file("bit", data)

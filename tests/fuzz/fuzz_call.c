@@ -77,6 +77,24 @@ static void check_round_trip(const struct message_call *call)
 	free(text);
 }
 
+/* The envelope is read without a tree: it must come out as if the whole text were one. */
+static void check_envelope(const struct message_call *call, const char *text)
+{
+	cJSON *tree = cJSON_Parse(text);
+	const cJSON *parameters = cJSON_GetObjectItemCaseSensitive(tree, "parameters");
+	const char *method = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(tree, "method"));
+
+	fuzz_require(method && strcmp(method, call->method) == 0);
+	fuzz_require(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "more")) == call->more);
+	fuzz_require(cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(tree, "oneway")) ==
+		     call->oneway);
+	if (cJSON_IsObject(parameters))
+		fuzz_require(cJSON_Compare(parameters, call->parameters, true));
+	else
+		fuzz_require(cJSON_GetArraySize(call->parameters) == 0);
+	cJSON_Delete(tree);
+}
+
 static void try_call(const char *text, size_t size)
 {
 	struct message_call call;
@@ -91,6 +109,7 @@ static void try_call(const char *text, size_t size)
 		fuzz_require(call.refused_parameter != NULL);
 		require_path(call.refused_parameter);
 	} else {
+		check_envelope(&call, text);
 		check_parameters(&call);
 		check_round_trip(&call);
 	}

@@ -207,6 +207,27 @@ START_TEST(a_record_is_forgotten_with_its_file_but_not_with_another_of_its_name)
 }
 END_TEST
 
+START_TEST(a_digest_that_holds_no_longer_is_taken_from_its_record_alone)
+{
+	bool over = false;
+	struct catalogue_request request = { .done = set_flag, .owner = &over };
+	struct catalogue_find find;
+
+	(void)add(&sample);
+	ck_assert_int_eq(catalogue_void_digest(catalogue, sample.path, &request), 0);
+	run_until(base, &over);
+	ck_assert_int_eq(request.result, 0);
+	ck_assert_uint_eq(count_files("/"), 1);
+	find = find_file(sample.path);
+	ck_assert_str_eq(find.found.list[0].digest, "");
+	catalogue_files_fini(&find.found);
+	over = false;
+	ck_assert_int_eq(catalogue_void_digest(catalogue, "/not/there", &request), 0);
+	run_until(base, &over);
+	ck_assert_int_eq(request.result, 0);
+}
+END_TEST
+
 START_TEST(files_are_found_by_the_beginning_of_their_path_in_order)
 {
 	static const char *const paths[] = { "/d/b", "/d/a", "/d", "/d/ab", "/e", "/d/a/c" };
@@ -360,6 +381,7 @@ int main(void)
 	tcase_add_test(all, a_new_record_of_a_path_takes_the_place_of_the_old_one);
 	tcase_add_test(all, a_removed_record_is_gone_and_removing_it_again_is_no_error);
 	tcase_add_test(all, a_record_is_forgotten_with_its_file_but_not_with_another_of_its_name);
+	tcase_add_test(all, a_digest_that_holds_no_longer_is_taken_from_its_record_alone);
 	tcase_add_test(all, files_are_found_by_the_beginning_of_their_path_in_order);
 	tcase_add_test(all, a_template_has_the_files_of_its_owner_and_store_only_the_oldest_first);
 	tcase_add_test(all, numbers_go_on_from_the_highest_taken_recorded_or_present);

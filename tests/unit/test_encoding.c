@@ -130,6 +130,9 @@ START_TEST(nothing_is_written_in_part)
 	ck_assert_uint_eq(encoding_decode(ENCODING_BASE64, UTF8("aGVsbG8="), bytes, 2), 2);
 	ck_assert_mem_eq(bytes, "hexxxxxx", 8);
 	ck_assert_uint_eq(encoding_encode_utf8(ENCODING_LATIN1, "a\xe9", 2, bytes, 2), 1);
+	ck_assert_uint_eq(encoding_decode(ENCODING_UTF8, UTF8("a\xe2\x82\xacz"), bytes, 4), 4);
+	ck_assert_uint_eq(encoding_decode(ENCODING_UTF8, UTF8("\xf0\x9f\x98\x80"), bytes, 3), 0);
+	ck_assert_mem_eq(bytes, "a\xe2\x82\xacxxxx", 8);
 }
 END_TEST
 

@@ -15,7 +15,7 @@ static struct json_scan scan;
 
 static int scan_text(const char *text)
 {
-	return json_scan(text, strlen(text), JSON_VALUES_MAX, &scan);
+	return json_scan(text, strlen(text), JSON_VALUES_MAX, NULL, &scan);
 }
 
 static const char *const good_texts[] = {
@@ -130,8 +130,9 @@ END_TEST
 
 START_TEST(a_nul_byte_in_the_text_is_malformed)
 {
-	ck_assert_int_eq(json_scan("{}\0", 3, JSON_VALUES_MAX, &scan), JSON_SCAN_E_MALFORMED);
-	ck_assert_int_eq(json_scan("\"\0\"", 3, JSON_VALUES_MAX, &scan), JSON_SCAN_E_MALFORMED);
+	ck_assert_int_eq(json_scan("{}\0", 3, JSON_VALUES_MAX, NULL, &scan), JSON_SCAN_E_MALFORMED);
+	ck_assert_int_eq(json_scan("\"\0\"", 3, JSON_VALUES_MAX, NULL, &scan),
+			 JSON_SCAN_E_MALFORMED);
 }
 END_TEST
 
@@ -191,6 +192,50 @@ START_TEST(the_span_of_the_member_with_the_finding_is_told)
 			 0);
 	ck_assert_int_eq(scan_text("{\"a\":1,\"a\":2}"), JSON_SCAN_E_REFUSED);
 	ck_assert_uint_eq(scan.member_bytes, 0);
+}
+END_TEST
+
+static void append_member(void *data, const struct json_member *member)
+{
+	char *told = data, *end = told + strlen(told);
+
+	(void)snprintf(end, 200 - strlen(told), "<%.*s|%.*s>", (int)member->key.bytes,
+		       member->key.text, (int)member->value_bytes, member->value);
+}
+
+START_TEST(each_member_of_the_object_at_the_top_is_told_as_it_is_written)
+{
+	static const char text[] =
+		" {\"a\":1 , \"\\u0062\" : {\"c\":[{\"d\":\"}\"}]},\"\":\"x\\n\",\"e\":{}\t}";
+	char told[200] = "";
+	const struct json_listener listener = { append_member, told };
+
+	ck_assert_int_eq(json_scan(text, strlen(text), JSON_VALUES_MAX, &listener, &scan), 0);
+	ck_assert_str_eq(told, "<a|1><\\u0062|{\"c\":[{\"d\":\"}\"}]}><|\"x\\n\"><e|{}>");
+}
+END_TEST
+
+START_TEST(an_array_at_the_top_has_no_members)
+{
+	char told[200] = "";
+	const struct json_listener listener = { append_member, told };
+
+	ck_assert_int_eq(json_scan("[{\"a\":1},2]", 11, JSON_VALUES_MAX, &listener, &scan), 0);
+	ck_assert_str_eq(told, "");
+}
+END_TEST
+
+START_TEST(a_key_is_found_again_among_many)
+{
+	char text[600] = "{";
+
+	for (int i = 0; i < 40; i++)
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text),
+			       "\"k%d\":{\"a\":%d},", i, i);
+	strcat(text, "\"k3\":0}");
+	ck_assert_int_eq(scan_text(text), JSON_SCAN_E_REFUSED);
+	ck_assert_int_eq(scan.reason, JSON_SCAN_DUPLICATE_KEY);
+	ck_assert_str_eq(scan.path, "k3");
 }
 END_TEST
 
@@ -315,6 +360,9 @@ int main(void)
 			    COUNT(refused_texts));
 	tcase_add_test(tests, malformed_counts_for_more_than_refused);
 	tcase_add_test(tests, the_span_of_the_member_with_the_finding_is_told);
+	tcase_add_test(tests, each_member_of_the_object_at_the_top_is_told_as_it_is_written);
+	tcase_add_test(tests, an_array_at_the_top_has_no_members);
+	tcase_add_test(tests, a_key_is_found_again_among_many);
 	tcase_add_test(tests, sixteen_levels_pass_and_seventeen_are_refused);
 	tcase_add_test(tests, a_million_levels_are_only_refused);
 	tcase_add_test(tests, ten_thousand_values_pass_and_one_more_is_refused);

@@ -38,12 +38,30 @@ START_TEST(a_call_is_taken_apart)
 }
 END_TEST
 
+START_TEST(escapes_in_the_envelope_are_as_good_as_what_they_stand_for)
+{
+	ck_assert_int_eq(parse_call("{\"m\\u0065thod\":\"a.\\u0062.\\ud83d\\ude00\\/C\","
+				    "\"p\\u0061rameters\":{\"x\":1},\"\\u006dore\":true}"),
+			 0);
+	ck_assert_str_eq(call.method, "a.b.\xf0\x9f\x98\x80/C");
+	ck_assert_int_eq(cJSON_GetArraySize(call.parameters), 1);
+	ck_assert(call.more);
+	message_call_fini(&call);
+	ck_assert_int_eq(parse_call("{\"p\\u0061rameters\":{\"a\":1e400},\"method\":\"a.b.C\"}"),
+			 MESSAGE_E_REFUSED);
+	ck_assert_str_eq(call.refused_parameter, "a");
+	message_call_fini(&call);
+}
+END_TEST
+
 static const char *const empty_calls[] = {
 	"{\"method\":\"a.b.C\"}",
 	"{\"method\":\"a.b.C\",\"parameters\":null}",
 	"{\"method\":\"a.b.C\",\"parameters\":{}}",
+	"{\"method\":\"a.b.C\",\"parameters\" : { } }",
 	"{\"parameters\":{},\"method\":\"a.b.C\",\"more\":null,\"oneway\":false,\"upgrade\":null}",
 	"{\"method\":\"a.b.C\",\"com.example.header\":{\"anything\":[1]}}",
+	"{\"method\":\"a.b.C\",\"com\\u002eexample\":1,\"parameters.x\":{\"a\":1}}",
 };
 
 START_TEST(absent_null_and_empty_parameters_are_the_same)
@@ -71,7 +89,15 @@ static const char *const malformed_calls[] = {
 	"{\"method\":\"a.b.C\",\"parameters\":[]}",
 	"{\"method\":\"a.b.C\",\"parameters\":\"x\"}",
 	"{\"method\":\"a.b.C\",\"more\":1}",
+	"{\"method\":\"a.b.C\",\"parameters\":1}",
+	"{\"method\":\"a.b.C\",\"parameters\":true}",
+	"{\"method\":{\"a.b.C\":1}}",
 	"{\"method\":\"a.b.C\",\"more\":\"true\"}",
+	"{\"method\":\"a.b.C\",\"more\":{}}",
+	"{\"method\":\"a.b.C\",\"mor\":true}",
+	"{\"method\":\"a.b.C\",\"more\\u0000\":true}",
+	"{\"method\":\"a.b.C\",\"\":true}",
+	"{\"method\":\"a.b.C\",\"m\\u0065thod\":\"a.b.C\"}",
 	"{\"method\":\"a.b.C\",\"more\":true,\"oneway\":true}",
 	"{\"method\":\"a.b.C\",\"upgrade\":true,\"more\":true}",
 	"{\"method\":\"a.b.C\",\"id\":1}",
@@ -208,6 +234,8 @@ START_TEST(what_is_built_is_exact)
 	expect_text(r, text, bytes, "{\"parameters\":{\"a\":[1,\"x\"]},\"continues\":true}");
 	r = message_build_error("a.b.Bad", parameters, &text, &bytes);
 	expect_text(r, text, bytes, "{\"error\":\"a.b.Bad\",\"parameters\":{\"a\":[1,\"x\"]}}");
+	r = message_build_reply(NULL, false, &text, &bytes);
+	expect_text(r, text, bytes, message_empty_reply);
 	ck_assert_int_eq(message_build_call("a.b.C", NULL, &both, &text, &bytes), -EINVAL);
 	cJSON_Delete(parameters);
 }
@@ -254,6 +282,7 @@ int main(void)
 	int failed;
 
 	tcase_add_test(tests, a_call_is_taken_apart);
+	tcase_add_test(tests, escapes_in_the_envelope_are_as_good_as_what_they_stand_for);
 	tcase_add_loop_test(tests, absent_null_and_empty_parameters_are_the_same, 0,
 			    COUNT(empty_calls));
 	tcase_add_loop_test(tests, a_broken_envelope_is_malformed, 0, COUNT(malformed_calls));

@@ -165,7 +165,10 @@ START_TEST(a_client_that_does_not_read_is_held_back)
 	static const char text[] = "{\"method\":\"org.varlink.service.GetInterfaceDescription\","
 				   "\"parameters\":{\"interface\":\"io.forebay.job\"}}";
 	size_t calls = 0;
+	int small = 4096;
 
+	/* Fewer calls fit in, and it is soon seen who is held back. */
+	ck_assert_int_eq(setsockopt(client_fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof(small)), 0);
 	for (int i = 0; i < 10000; i++) {
 		ssize_t sent = send(client_fd, text, sizeof(text), MSG_NOSIGNAL);
 
