@@ -114,6 +114,7 @@ static int add_value(cJSON *object, const char *name, const struct option_value 
 	case OPTION_NUMBER:
 	case OPTION_SIZE:
 	case OPTION_SPAN:
+	case OPTION_MOMENT:
 		return put(object, name, exact_number(value->number));
 	case OPTION_STEPS:
 		return put_steps(object, name, value->text);

@@ -46,6 +46,19 @@ static int fault_errno(const cJSON *parameters)
 	return -(int)error;
 }
 
+/* One that was stopped has no fault. */
+static int run_errno(const cJSON *parameters)
+{
+	static const char *const results[] = { "canceled", "timeout", NULL };
+	static const int errors[] = { ECANCELED, ETIMEDOUT };
+	const cJSON *run;
+	int result;
+
+	if (!args_get_object(parameters, "run", &run))
+		return -EIO;
+	return args_get_enum(run, "result", results, &result) ? -errors[result] : fault_errno(run);
+}
+
 int error_map_errno(const char *name, const cJSON *parameters)
 {
 	const char *dot = strrchr(name, '.');
@@ -54,6 +67,8 @@ int error_map_errno(const char *name, const cJSON *parameters)
 
 	if (strcmp(last, "StreamFailed") == 0)
 		return fault_errno(parameters);
+	if (strcmp(last, "RunFailed") == 0)
+		return run_errno(parameters);
 	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if (strcmp(rows[i].name, last) == 0)
 			return -rows[i].error;

@@ -3,7 +3,8 @@
 #define FOREBAY_FOREBAY_H
 
 /*
- * libforebay: hand bytes to forebayd at memory speed, and know when they are safe on disk.
+ * libforebay: hand bytes to forebayd at memory speed, and know when they are safe on disk. Memory
+ * that is kept on disk by a schedule is in forebay_job.h.
  *
  *	struct forebay_connection *connection;
  *	struct forebay_stream *stream;
@@ -44,6 +45,9 @@ extern "C" {
 #endif
 
 #define FOREBAY_USEC_PER_SEC UINT64_C(1000000)
+
+/* A number that is left to the daemon, or that it did not tell. */
+#define FOREBAY_UNSET INT64_C(-1)
 
 /* A timeout without an end. */
 #define FOREBAY_FOREVER UINT64_MAX
@@ -184,6 +188,32 @@ int forebay_buffer_alloc(struct forebay_connection *connection, struct forebay_p
 int forebay_buffer_from(struct forebay_connection *connection, struct forebay_pool *pool,
 			const void *data, size_t length, struct forebay_buffer **ret_buffer);
 
+/* What to load: a stored file, or a part of it. */
+struct forebay_load_options {
+	size_t size;		/* of this struct: FOREBAY_LOAD_OPTIONS_INIT sets it */
+	const char *store;	/* name of the store; NULL: the default one */
+	const char *path;	/* in the store */
+	const char *steps;	/* JSON text of an array, as [{"name":"gunzip"}], or NULL */
+	const char *digest;	/* "sha256:...", which the stored file must have, or NULL */
+	int64_t offset;		/* of the first byte, behind all steps; FOREBAY_UNSET: 0 */
+	int64_t length;		/* bytes from there; FOREBAY_UNSET: all the rest */
+};
+
+#define FOREBAY_LOAD_OPTIONS_INIT                                                                  \
+	{                                                                                          \
+		sizeof(struct forebay_load_options), NULL, NULL, NULL, NULL, FOREBAY_UNSET,        \
+			FOREBAY_UNSET                                                              \
+	}
+
+/*
+ * A new buffer that holds what a file holds. Nobody stored it: -ENOENT. A digest that is not the
+ * wanted or the recorded one: -EBADMSG. More than is there: -ERANGE. Reading failed: its errno.
+ * After a timeout the connection is of no use any more.
+ */
+int forebay_buffer_load(struct forebay_connection *connection, struct forebay_pool *pool,
+			const struct forebay_load_options *options, uint64_t timeout_usec,
+			struct forebay_buffer **ret_buffer);
+
 /* A handle for a buffer that exists in this pool already. */
 int forebay_buffer_describe(struct forebay_connection *connection, struct forebay_pool *pool,
 			    const char *id, struct forebay_buffer **ret_buffer);
@@ -215,9 +245,6 @@ int forebay_buffer_end_update(struct forebay_buffer *buffer);
 /*
  * Streams: bytes to a file, through a ring of shared memory
  */
-
-/* A number that is left to the daemon. */
-#define FOREBAY_UNSET INT64_C(-1)
 
 /* How far bytes have come. */
 enum forebay_level {

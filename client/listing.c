@@ -31,11 +31,17 @@ enum verb_status listing_call(struct verb_call *call, const char *method, struct
 	return r ? report_call(call, r) : VERB_DONE;
 }
 
+/* A table as it is filled. */
+struct filling {
+	const struct listing_view *view;
+	struct print_table table;
+};
+
 static int show_answer(const struct verb_call *call, const char *parameters,
-		       struct print_table *table)
+		       struct filling *filling)
 {
 	cJSON *object;
-	int r;
+	int r = 0;
 
 	if (call->json) {
 		print_json_line(parameters, stdout);
@@ -45,14 +51,17 @@ static int show_answer(const struct verb_call *call, const char *parameters,
 	if (!object)
 		return -ENOMEM;
 	/* With nothing to list the one answer there must be is empty. */
-	r = object->child && !(cJSON_IsNull(object->child) && !object->child->next) ?
-		    print_table_add(table, object) :
-		    0;
+	if (object->child && !(cJSON_IsNull(object->child) && !object->child->next)) {
+		if (filling->view->prepare)
+			r = filling->view->prepare(object, filling->view->data);
+		if (r == 0)
+			r = print_table_add(&filling->table, object);
+	}
 	cJSON_Delete(object);
 	return r;
 }
 
-static enum verb_status collect(struct verb_call *call, struct print_table *table)
+static enum verb_status collect(struct verb_call *call, struct filling *filling)
 {
 	struct forebay_reply reply = { .continues = 1 };
 
@@ -62,7 +71,7 @@ static enum verb_status collect(struct verb_call *call, struct print_table *tabl
 		r = forebay_call_next(call->connection, ANSWER_TIMEOUT_USEC, &reply);
 		if (r)
 			return report_call(call, r);
-		r = show_answer(call, reply.parameters, table);
+		r = show_answer(call, reply.parameters, filling);
 		if (r) {
 			forebay_reply_fini(&reply);
 			return report_errno(call, "the answer", r);
@@ -76,7 +85,15 @@ static enum verb_status collect(struct verb_call *call, struct print_table *tabl
 enum verb_status listing_table(struct verb_call *call, const char *method, struct args *args,
 			       const struct print_column *columns)
 {
-	struct print_table table;
+	const struct listing_view view = { .columns = columns };
+
+	return listing_table_with(call, method, args, &view);
+}
+
+enum verb_status listing_table_with(struct verb_call *call, const char *method, struct args *args,
+				    const struct listing_view *view)
+{
+	struct filling filling = { .view = view };
 	enum verb_status status;
 	char *text;
 	int r;
@@ -88,11 +105,11 @@ enum verb_status listing_table(struct verb_call *call, const char *method, struc
 	cJSON_free(text);
 	if (r)
 		return report_call(call, r);
-	print_table_init(&table, columns);
-	status = collect(call, &table);
+	print_table_init(&filling.table, view->columns);
+	status = collect(call, &filling);
 	if (status == VERB_DONE)
-		print_table_write(&table, stdout, print_may_color(stdout));
-	print_table_fini(&table);
+		print_table_write(&filling.table, stdout, print_may_color(stdout));
+	print_table_fini(&filling.table);
 	return status;
 }
 

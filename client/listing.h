@@ -18,6 +18,21 @@ struct print_column;
 enum verb_status listing_table(struct verb_call *call, const char *method, struct args *args,
 			       const struct print_column *columns);
 
+/*
+ * The same where a row needs more than the daemon tells: prepare adds it to each object, before
+ * the columns look at it. 0 or -ENOMEM.
+ */
+typedef int (*listing_prepare_fn)(struct cJSON *object, void *data);
+
+struct listing_view {
+	const struct print_column *columns;
+	listing_prepare_fn prepare;	/* or NULL */
+	void *data;
+};
+
+enum verb_status listing_table_with(struct verb_call *call, const char *method, struct args *args,
+				    const struct listing_view *view);
+
 /* A method that answers once, as a description. Empties the writer. */
 enum verb_status listing_show(struct verb_call *call, const char *method, struct args *args);
 

@@ -11,6 +11,8 @@
 #include <time.h>
 
 #define USEC_PER_SEC INT64_C(1000000)
+#define NEAR_USEC (12 * 3600 * USEC_PER_SEC)
+#define WEEK_DAYS 7
 #define SECONDS_MAX INT64_C(253402300799) /* the end of the year 9999 */
 
 static int parse_seconds(const char *text, int64_t *ret_usec)
@@ -71,7 +73,7 @@ int moment_parse(const char *text, int64_t now_usec, int64_t *ret_usec)
 }
 
 /* What is smaller than the second unit says nothing to a reader. */
-static uint64_t round_down(uint64_t usec)
+uint64_t moment_round_span(uint64_t usec)
 {
 	static const uint64_t units_sec[] = { 31557600, 2629800, 604800, 86400, 3600, 60, 1 };
 	size_t count = sizeof(units_sec) / sizeof(units_sec[0]);
@@ -93,11 +95,55 @@ const char *moment_format_distance(int64_t usec, int64_t now_usec,
 	uint64_t distance =
 		ahead ? (uint64_t)usec - (uint64_t)now_usec : (uint64_t)now_usec - (uint64_t)usec;
 
-	distance = round_down(distance);
+	distance = moment_round_span(distance);
 	if (distance == 0)
 		(void)snprintf(text, UNITS_TEXT_BYTES + 8, "now");
 	else
 		(void)snprintf(text, UNITS_TEXT_BYTES + 8, ahead ? "in %s" : "%s ago",
 			       units_format_span(distance, span));
 	return text;
+}
+
+/* How many days lie between two dates, by the calendar. */
+static int64_t count_days(const struct tm *from, const struct tm *to)
+{
+	struct tm first = { .tm_year = from->tm_year, .tm_mon = from->tm_mon };
+	struct tm last = { .tm_year = to->tm_year, .tm_mon = to->tm_mon };
+
+	first.tm_mday = from->tm_mday;
+	last.tm_mday = to->tm_mday;
+	return ((int64_t)timegm(&last) - (int64_t)timegm(&first)) / 86400;
+}
+
+static const char *format_of_day(int64_t days)
+{
+	if (days == 0)
+		return "today %H:%M";
+	if (days == 1)
+		return "tomorrow %H:%M";
+	if (days == -1)
+		return "yesterday %H:%M";
+	return days > 0 && days < WEEK_DAYS ? "%a %H:%M" : "%Y-%m-%d %H:%M";
+}
+
+const char *moment_format_when(int64_t usec, int64_t now_usec,
+			       char text[static UNITS_TEXT_BYTES + 8])
+{
+	time_t then = (time_t)(usec / USEC_PER_SEC), now = (time_t)(now_usec / USEC_PER_SEC);
+	struct tm broken, today;
+
+	if ((usec > now_usec ? usec - now_usec : now_usec - usec) < NEAR_USEC ||
+	    !localtime_r(&then, &broken) || !localtime_r(&now, &today) ||
+	    strftime(text, UNITS_TEXT_BYTES, format_of_day(count_days(&today, &broken)), &broken) ==
+		    0)
+		return moment_format_distance(usec, now_usec, text);
+	return text;
+}
+
+int64_t moment_now_usec(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * USEC_PER_SEC + now.tv_nsec / 1000;
 }

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client/moment.h"
 #include "proto/args.h"
 #include "proto/units.h"
 
@@ -91,6 +92,13 @@ static int check_value(struct parser *parser, const struct option_row *row, cons
 	case OPTION_SIZE:
 	case OPTION_SPAN:
 		return read_unit(parser, row, text, ret_number);
+	case OPTION_MOMENT:
+		if (moment_parse(text, moment_now_usec(), ret_number))
+			return refuse(
+				parser,
+				"--%s: \"%s\" is no time; try 2026-10-25 02:30 or @1700000000",
+				row->name, text);
+		return 0;
 	case OPTION_CHOICE:
 		if (!is_choice(row->choices, text))
 			return refuse(parser, "--%s: \"%s\" is none of %s", row->name, text,

@@ -5,7 +5,8 @@
 /*
  * Command lines by rows: a row is an option, with its kind and its help, and the same rows
  * feed parsing, help and completion. Options may stand anywhere before "--"; a value may come
- * as --name=value or as the next word. Pure; texts are borrowed from the command line.
+ * as --name=value or as the next word. Texts are borrowed from the command line. Pure but for
+ * moments, which are read by the clock and the time zone.
  */
 
 #include <stdbool.h>
@@ -21,6 +22,7 @@ enum option_kind {
 	OPTION_NUMBER,		/* an integer, maybe negative */
 	OPTION_SIZE,		/* 64M */
 	OPTION_SPAN,		/* 5min 20s; becomes microseconds */
+	OPTION_MOMENT,		/* 2026-10-25 02:30; becomes microseconds since 1970 */
 	OPTION_STEPS,		/* gzip:6,zstd */
 	OPTION_LABEL,		/* key=value, as often as wanted */
 };
@@ -39,7 +41,7 @@ struct option_row {
 struct option_value {
 	const struct option_row *row;
 	const char *text;	/* NULL for a flag */
-	int64_t number;		/* for NUMBER, SIZE and SPAN */
+	int64_t number;		/* for NUMBER, SIZE, SPAN and MOMENT */
 };
 
 struct options {

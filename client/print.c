@@ -12,6 +12,7 @@
 
 #include <cjson/cJSON.h>
 
+#include "client/moment.h"
 #include "proto/args.h"
 #include "proto/encoding.h"
 #include "proto/units.h"
@@ -104,7 +105,7 @@ static char *format_time(int64_t usec)
 
 static char *format_number(int64_t number, enum print_kind kind)
 {
-	char text[UNITS_TEXT_BYTES];
+	char text[UNITS_TEXT_BYTES + 8];
 
 	if (kind == PRINT_SIZE && number >= 0)
 		return strdup(units_format_size((uint64_t)number, text));
@@ -112,6 +113,8 @@ static char *format_number(int64_t number, enum print_kind kind)
 		return strdup(units_format_span((uint64_t)number, text));
 	if (kind == PRINT_TIME)
 		return format_time(number);
+	if (kind == PRINT_WHEN)
+		return strdup(moment_format_when(number, moment_now_usec(), text));
 	(void)snprintf(text, sizeof(text), "%" PRId64, number);
 	return strdup(text);
 }

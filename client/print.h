@@ -21,6 +21,7 @@ enum print_kind {
 	PRINT_NUMBER,	/* to the right */
 	PRINT_SIZE,	/* 1.5G, to the right */
 	PRINT_TIME,	/* microseconds since 1970, as local time */
+	PRINT_WHEN,	/* the same, as people say it: in 5min, tomorrow 09:00 */
 	PRINT_SPAN,	/* microseconds, as 1min 5s, to the right */
 	PRINT_BOOL,
 };

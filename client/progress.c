@@ -133,3 +133,9 @@ void progress_finish(struct progress *progress, const struct progress_state *sta
 	draw(progress, state);
 	(void)fputc('\n', progress->file);
 }
+
+void progress_break(struct progress *progress)
+{
+	if (progress->drawn)
+		(void)fputc('\n', progress->file);
+}

@@ -4,7 +4,8 @@
 
 /*
  * One line on a terminal that tells how far a transfer has come: bytes, rate, time left if the
- * total is known, and how full the ring is, if there is one. On anything but a terminal it prints nothing.
+ * total is known, and how full the ring is if there is one. On anything but a terminal it prints
+ * nothing.
  */
 
 #include <stdbool.h>
@@ -20,7 +21,7 @@ struct progress {
 	bool enabled;
 	bool color;
 	bool drawn;
-	uint64_t total_bytes;	/* 0: not known */
+	uint64_t total_bytes;	/* 0: not known; may be set when it is */
 	uint64_t start_ns;
 	uint64_t last_ns;
 };
@@ -30,7 +31,7 @@ struct progress_state {
 	uint64_t taken_bytes;	/* handed to the daemon */
 	uint64_t done_bytes;	/* at the ack level */
 	uint64_t length_bytes;	/* in the ring */
-	uint64_t ring_bytes;	/* 0: there is none */
+	uint64_t ring_bytes;	/* 0: none */
 	uint64_t elapsed_ns;
 	uint64_t total_bytes;
 };
@@ -46,5 +47,8 @@ void progress_finish(struct progress *progress, const struct progress_state *sta
 /* The line itself, no wider than `columns`. Pure. */
 void progress_format(const struct progress_state *state, size_t columns, char *line,
 		     size_t line_bytes);
+
+/* Ends the line as it is, if one was drawn: what follows is a report. */
+void progress_break(struct progress *progress);
 
 #endif

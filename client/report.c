@@ -24,12 +24,24 @@ static const char *last_part(const char *error_name)
 	return dot ? dot + 1 : error_name;
 }
 
-static enum verb_status status_of_error(const char *error_name)
+/* The run of a RunFailed took longer than its job may. */
+static bool is_run_timeout(const char *parameters)
+{
+	cJSON *object = parameters ? cJSON_Parse(parameters) : NULL;
+	const cJSON *result = print_find_field(object, "run.result");
+	bool timeout = cJSON_IsString(result) && strcmp(result->valuestring, "timeout") == 0;
+
+	cJSON_Delete(object);
+	return timeout;
+}
+
+static enum verb_status status_of_error(const char *error_name, const char *parameters)
 {
 	const char *last = last_part(error_name);
 	size_t i;
 
-	if (strcmp(last, "TimedOut") == 0)
+	if (strcmp(last, "TimedOut") == 0 ||
+	    (strcmp(last, "RunFailed") == 0 && is_run_timeout(parameters)))
 		return VERB_TIMED_OUT;
 	for (i = 0; i < sizeof(failures) / sizeof(failures[0]); i++)
 		if (strcmp(last, failures[i]) == 0)
@@ -69,11 +81,15 @@ static void print_part(const cJSON *value, const char *before)
 static void print_parameters(const char *parameters)
 {
 	cJSON *object = parameters ? cJSON_Parse(parameters) : NULL;
-	const cJSON *member, *fault = print_find_field(object, "fault");
+	const cJSON *member, *run = print_find_field(object, "run");
+	const cJSON *fault = print_find_field(run ? run : object, "fault");
 	const char *separator = ": ";
 
-	if (!fault)
-		fault = print_find_field(object, "run.fault");
+	if (run && !fault) {
+		print_part(print_find_field(run, "result"), ": ");
+		cJSON_Delete(object);
+		return;
+	}
 	if (fault) {
 		print_part(print_find_field(fault, "operation"), ": ");
 		print_part(print_find_field(fault, "path"), " ");
@@ -100,13 +116,13 @@ static enum verb_status report_error(bool json, const char *name, const char *pa
 {
 	if (json) {
 		report_error_json(name, parameters);
-		return status_of_error(name);
+		return status_of_error(name, parameters);
 	}
 	(void)fputs("forebayctl: ", stderr);
 	print_text(last_part(name), stderr);
 	print_parameters(parameters);
 	(void)fputc('\n', stderr);
-	return status_of_error(name);
+	return status_of_error(name, parameters);
 }
 
 enum verb_status report_failure(const struct verb_call *call, const char *kind, const char *what,

@@ -5,17 +5,14 @@
 
 #include <errno.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include <cjson/cJSON.h>
 
+#include "client/context_join.h"
 #include "client/forebay.h"
+#include "client/sized.h"
 #include "proto/args.h"
-#include "proto/json_scan.h"
 
-#define CONTEXT_VALUES_MAX 10000
 #define RING_BYTES_DEFAULT ((int64_t)1 << 20)
 
 /* The struct as it was in the first version: all that came later stands behind. */
@@ -26,68 +23,16 @@
 int stream_options_read(const struct forebay_stream_options *given,
 			struct forebay_stream_options *ret_options)
 {
-	struct forebay_stream_options options = FOREBAY_STREAM_OPTIONS_INIT;
-	const unsigned char *beyond = (const unsigned char *)given + sizeof(options);
-	size_t i;
+	static const struct forebay_stream_options defaults = FOREBAY_STREAM_OPTIONS_INIT;
 
-	if (given->size < SIZE_FIRST)
-		return -EINVAL;
-	for (i = sizeof(options); i < given->size; i++)
-		if (beyond[i - sizeof(options)] != 0)
-			return -EINVAL;
-	memcpy(&options, given, given->size < sizeof(options) ? given->size : sizeof(options));
-	*ret_options = options;
-	return 0;
+	*ret_options = defaults;
+	return sized_read(given, SIZE_FIRST, ret_options, sizeof(*ret_options));
 }
 
 static void add_number(struct args *args, const char *name, int64_t value)
 {
 	if (value != FOREBAY_UNSET)
 		args_add_int(args, name, value);
-}
-
-/* The text between the braces of an object; false if it is no object. */
-static bool find_inside(const char *text, const char **ret_inside, size_t *ret_bytes)
-{
-	const char *begin = strchr(text, '{'), *end = strrchr(text, '}');
-
-	if (!begin || !end || (size_t)(begin - text) != strspn(text, " \t\r\n"))
-		return false;
-	*ret_inside = begin + 1 + strspn(begin + 1, " \t\r\n");
-	*ret_bytes = end > *ret_inside ? (size_t)(end - *ret_inside) : 0;
-	return true;
-}
-
-/*
- * Both objects in one. The caller's text goes in as it is, so that no number changes on the
- * way; the daemon refuses what is named in both.
- */
-static int join(const cJSON *object, const char *members, cJSON **ret_raw)
-{
-	struct json_scan scan;
-	const char *inside;
-	char *own, *text;
-	size_t bytes, own_bytes;
-	int length, r;
-
-	r = json_scan(members, strlen(members), CONTEXT_VALUES_MAX, NULL, &scan);
-	if (r < 0)
-		return r;
-	if (r == JSON_SCAN_E_MALFORMED || !find_inside(members, &inside, &bytes))
-		return -EINVAL;
-
-	own = cJSON_PrintUnformatted(object);
-	if (!own)
-		return -ENOMEM;
-	own_bytes = strlen(own) - 1;
-	length = asprintf(&text, "%.*s%s%.*s}", (int)own_bytes, own,
-			  own_bytes > 1 && bytes > 0 ? "," : "", (int)bytes, inside);
-	cJSON_free(own);
-	if (length < 0)
-		return -ENOMEM;
-	*ret_raw = cJSON_CreateRaw(text);
-	free(text);
-	return *ret_raw ? 0 : -ENOMEM;
 }
 
 static void build_own(const struct forebay_stream_options *options, struct args *context)
@@ -110,21 +55,10 @@ static void build_own(const struct forebay_stream_options *options, struct args 
 static int build_context(const struct forebay_stream_options *options, cJSON **ret_context)
 {
 	struct args context;
-	cJSON *own;
-	int r;
 
 	args_init(&context);
 	build_own(options, &context);
-	r = args_take(&context, &own);
-	if (r)
-		return r;
-	if (!options->context) {
-		*ret_context = own;
-		return 0;
-	}
-	r = join(own, options->context, ret_context);
-	cJSON_Delete(own);
-	return r;
+	return context_join(&context, options->context, ret_context);
 }
 
 int stream_options_build(const struct forebay_stream_options *options, struct args *parameters,

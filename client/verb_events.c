@@ -15,13 +15,20 @@
 #include "client/report.h"
 #include "proto/args.h"
 
-static int build_parameters(const struct options *options, char **ret_text)
+static int build_job_parameters(const struct options *options, char **ret_text)
+{
+	struct args args;
+
+	args_init(&args);
+	args_add_string(&args, "id", options_text(options, "job"));
+	return args_take_text(&args, ret_text);
+}
+
+static int build_stream_parameters(const struct options *options, char **ret_text)
 {
 	int64_t interval_usec = options_number(options, "progress-interval", -1);
 	const char *names = options_text(options, "event");
 	struct args args, list;
-	cJSON *object;
-	int r;
 
 	args_init(&args);
 	args_add_optional_string(&args, "id", options_text(options, "stream"));
@@ -35,12 +42,7 @@ static int build_parameters(const struct options *options, char **ret_text)
 	}
 	if (interval_usec >= 0)
 		args_add_int(&args, "progressIntervalUSec", interval_usec);
-	r = args_take(&args, &object);
-	if (r)
-		return r;
-	*ret_text = cJSON_PrintUnformatted(object);
-	cJSON_Delete(object);
-	return *ret_text ? 0 : -ENOMEM;
+	return args_take_text(&args, ret_text);
 }
 
 static void show_field(const cJSON *object, const char *label, const char *field,
@@ -55,6 +57,17 @@ static void show_field(const cJSON *object, const char *label, const char *field
 	(void)printf("  %s", label);
 	print_text(text ? text : "?", stdout);
 	free(text);
+}
+
+/* What only jobs have. */
+static void show_job_fields(const cJSON *object)
+{
+	show_field(object, "next ", "runtime.nextUSec", PRINT_WHEN);
+	show_field(object, "saved ", "runtime.currentBytes", PRINT_SIZE);
+	show_field(object, "of ", "runtime.totalBytes", PRINT_SIZE);
+	show_field(object, "run ", "run.run", PRINT_NUMBER);
+	show_field(object, "", "run.result", PRINT_TEXT);
+	show_field(object, "", "run.path", PRINT_TEXT);
 }
 
 static void show_event(const struct verb_call *call, const char *parameters)
@@ -76,6 +89,7 @@ static void show_event(const struct verb_call *call, const char *parameters)
 	show_field(object, "synced ", "runtime.bytesSynced", PRINT_SIZE);
 	show_field(object, "lost ", "lost", PRINT_NUMBER);
 	show_field(object, "", "runtime.path", PRINT_TEXT);
+	show_job_fields(object);
 	show_field(object, "", "runtime.fault.message", PRINT_TEXT);
 	(void)fputc('\n', stdout);
 	(void)fflush(stdout);
@@ -84,15 +98,24 @@ static void show_event(const struct verb_call *call, const char *parameters)
 
 enum verb_status verb_events(struct verb_call *call)
 {
+	bool of_job = options_has(&call->options, "job");
 	struct forebay_reply reply;
 	int continues = 1;
 	char *text;
 	int r;
 
-	r = build_parameters(&call->options, &text);
+	if (of_job &&
+	    (options_has(&call->options, "stream") || options_has(&call->options, "event") ||
+	     options_has(&call->options, "progress-interval")))
+		return report_usage("--job goes with none of the options for streams");
+	r = of_job ? build_job_parameters(&call->options, &text) :
+		     build_stream_parameters(&call->options, &text);
 	if (r)
 		return report_errno(call, "the arguments", r);
-	r = forebay_call_more(call->connection, "io.forebay.stream.SubscribeEvents", text);
+	r = forebay_call_more(call->connection,
+			      of_job ? "io.forebay.job.SubscribeEvents" :
+				       "io.forebay.stream.SubscribeEvents",
+			      text);
 	cJSON_free(text);
 	while (r == 0 && continues) {
 		r = forebay_call_next(call->connection, FOREBAY_FOREVER, &reply);

@@ -3,121 +3,108 @@
 
 #include "client/verbs.h"
 
-#include <stdio.h>
-#include <time.h>
+#include <errno.h>
 
 #include <cjson/cJSON.h>
 
-#include "client/forebay.h"
 #include "client/listing.h"
 #include "client/moment.h"
 #include "client/print.h"
-#include "client/report.h"
 #include "proto/args.h"
 
-static int64_t now_usec(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-/* {"local":..,"utc":..,"when":..} for the table. */
-static cJSON *make_row(int64_t usec, int64_t now)
-{
-	char local[64], utc[64], when[UNITS_TEXT_BYTES + 8];
-	time_t seconds = (time_t)(usec / 1000000);
-	cJSON *row = cJSON_CreateObject();
-	struct tm broken;
-
-	if (!localtime_r(&seconds, &broken) ||
-	    strftime(local, sizeof(local), "%a %Y-%m-%d %H:%M:%S %Z", &broken) == 0 ||
-	    !gmtime_r(&seconds, &broken) ||
-	    strftime(utc, sizeof(utc), "%Y-%m-%d %H:%M:%S", &broken) == 0 ||
-	    !cJSON_AddStringToObject(row, "local", local) ||
-	    !cJSON_AddStringToObject(row, "utc", utc) ||
-	    !cJSON_AddStringToObject(row, "when", moment_format_distance(usec, now, when))) {
-		cJSON_Delete(row);
-		return NULL;
-	}
-	return row;
-}
-
-static int show_times(const cJSON *times)
+enum verb_status verb_job_list(struct verb_call *call)
 {
 	static const struct print_column columns[] = {
-		{ "LOCAL TIME", "local", PRINT_TEXT },
-		{ "UTC", "utc", PRINT_TEXT },
-		{ "WHEN", "when", PRINT_TEXT },
+		{ "ID", "id", PRINT_TEXT },
+		{ "NAME", "context.name", PRINT_TEXT },
+		{ "STATE", "runtime.state", PRINT_TEXT },
+		{ "NEXT", "runtime.nextUSec", PRINT_WHEN },
+		{ "LAST", "runtime.lastResult", PRINT_TEXT },
+		{ "ENDED", "runtime.lastEndUSec", PRINT_WHEN },
+		{ "RUNS", "runtime.runs", PRINT_NUMBER },
+		{ "FAILED", "runtime.failures", PRINT_NUMBER },
+		{ "SKIPPED", "runtime.skips", PRINT_NUMBER },
+		{ "SIZE", "context.length", PRINT_SIZE },
+		{ "UID", "runtime.ownerUid", PRINT_NUMBER },
+		{ "PATH", "context.path", PRINT_TEXT },
 		{ 0 },
 	};
-	struct print_table table;
-	int64_t usec, now = now_usec();
-	const cJSON *time;
-	int r = 0;
+	struct args args;
 
-	print_table_init(&table, columns);
-	cJSON_ArrayForEach(time, times) {
-		cJSON *row = args_value_int(time, &usec) ? make_row(usec, now) : NULL;
-
-		r = row ? print_table_add(&table, row) : -1;
-		cJSON_Delete(row);
-		if (r)
-			break;
-	}
-	if (r == 0)
-		print_table_write(&table, stdout, print_may_color(stdout));
-	print_table_fini(&table);
-	return r;
-}
-
-static enum verb_status show_schedule(const struct verb_call *call, const char *parameters)
-{
-	cJSON *object = cJSON_Parse(parameters);
-	const char *normalized = NULL;
-	const cJSON *times = NULL;
-	int r = 0;
-
-	if (args_get_string(object, "normalized", &normalized)) {
-		(void)fputs("normal form: ", stdout);
-		print_text(normalized, stdout);
-		(void)fputc('\n', stdout);
-	}
-	if (!args_get_array(object, "nextUSec", &times) || cJSON_GetArraySize(times) == 0)
-		(void)puts("never");
-	else
-		r = show_times(times);
-	cJSON_Delete(object);
-	return r ? report_failure(call, "OutOfMemory", "the answer", "it cannot be shown") :
-		   VERB_DONE;
-}
-
-enum verb_status verb_job_test_schedule(struct verb_call *call)
-{
-	const char *from = options_text(&call->options, "from");
-	struct forebay_reply reply;
-	struct args args, schedule;
-	enum verb_status status;
-	int64_t from_usec = 0;
-
-	if (from && moment_parse(from, now_usec(), &from_usec) != 0)
-		return report_usage(
-			"--from: \"%s\" is no time; try 2026-10-25 02:30 or @1700000000", from);
 	args_init(&args);
-	args_begin_object(&args, "schedule", &schedule);
-	args_add_string(&schedule, "calendar", call->options.arguments[0]);
-	if (from)
-		args_add_int(&args, "fromUSec", from_usec);
-	if (options_has(&call->options, "count"))
-		args_add_int(&args, "count", options_number(&call->options, "count", 0));
-	status = listing_call(call, "io.forebay.job.TestSchedule", &args, &reply);
-	if (status != VERB_DONE)
-		return status;
-	if (call->json)
-		print_json_line(reply.parameters, stdout);
-	else
-		status = show_schedule(call, reply.parameters);
-	forebay_reply_fini(&reply);
-	return status;
+	return listing_table(call, "io.forebay.job.List", &args, columns);
+}
+
+enum verb_status verb_job_pause(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_field(call, "io.forebay.job.Pause", &args, NULL);
+}
+
+enum verb_status verb_job_resume(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_field(call, "io.forebay.job.Resume", &args, NULL);
+}
+
+enum verb_status verb_job_cancel(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	if (options_has(&call->options, "run-only"))
+		args_add_bool(&args, "runOnly", true);
+	return listing_field(call, "io.forebay.job.Cancel", &args, NULL);
+}
+
+enum verb_status verb_job_dismiss(struct verb_call *call)
+{
+	struct args args;
+
+	listing_begin_id(call, &args);
+	return listing_field(call, "io.forebay.job.Dismiss", &args, NULL);
+}
+
+/* How long it took, and a word for one that is not over. */
+static int prepare_run(cJSON *object, void *data)
+{
+	const cJSON *run = print_find_field(object, "run");
+	int64_t start_usec, end_usec;
+	uint64_t took_usec;
+	const char *result = "running";
+
+	(void)data;
+	(void)args_get_string(run, "result", &result);
+	if (!cJSON_AddStringToObject(object, "result", result))
+		return -ENOMEM;
+	if (!args_get_int(run, "startUSec", &start_usec) ||
+	    !args_get_int(run, "endUSec", &end_usec) || end_usec < start_usec)
+		return 0;
+	took_usec = moment_round_span((uint64_t)(end_usec - start_usec));
+	return cJSON_AddNumberToObject(object, "took", (double)took_usec) ? 0 : -ENOMEM;
+}
+
+enum verb_status verb_job_history(struct verb_call *call)
+{
+	static const struct print_column columns[] = {
+		{ "RUN", "run.run", PRINT_NUMBER },
+		{ "RESULT", "result", PRINT_TEXT },
+		{ "BEGAN", "run.startUSec", PRINT_TIME },
+		{ "TOOK", "took", PRINT_SPAN },
+		{ "BYTES", "run.bytes", PRINT_SIZE },
+		{ "FAULT", "run.fault.message", PRINT_TEXT },
+		{ "PATH", "run.path", PRINT_TEXT },
+		{ 0 },
+	};
+	static const struct listing_view view = { .columns = columns, .prepare = prepare_run };
+	struct args args;
+
+	listing_begin_id(call, &args);
+	if (options_has(&call->options, "limit"))
+		args_add_int(&args, "limit", options_number(&call->options, "limit", 0));
+	return listing_table_with(call, "io.forebay.job.History", &args, &view);
 }

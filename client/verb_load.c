@@ -10,15 +10,12 @@
 
 #include "client/context_fields.h"
 #include "client/decompress.h"
+#include "client/follow.h"
 #include "client/forebay.h"
 #include "client/listing.h"
 #include "client/print.h"
-#include "client/progress.h"
 #include "client/report.h"
 #include "proto/args.h"
-
-/* The daemon tells progress more often than this, unless its disk hangs. */
-#define ANSWER_TIMEOUT_USEC (120 * FOREBAY_USEC_PER_SEC)
 
 const struct option_row verb_load_options[] = {
 	{ "store", OPTION_TEXT, "NAME", NULL, "store", "the store, if not the default one" },
@@ -31,8 +28,6 @@ const struct option_row verb_load_options[] = {
 	  "what the stored file must be: crc32, xxh3 or sha256" },
 	{ NULL, OPTION_FLAG, NULL, NULL, NULL, NULL },
 };
-
-/* ---- what is asked for ---- */
 
 /* The file itself tells how it is compressed. */
 static enum verb_status find_step(struct verb_call *call, const char **ret_step)
@@ -93,70 +88,14 @@ static enum verb_status make_parameters(struct verb_call *call, cJSON *parameter
 	return r ? report_errno(call, "the options", r) : status;
 }
 
-/* ---- answers ---- */
-
-/* A bar, from the first answer on that tells of how much. */
-struct loading {
-	struct progress progress;
-	struct progress_state state;
-	bool begun;
-};
-
-static void take_progress(struct loading *loading, const cJSON *object)
-{
-	int64_t current = 0, total = 0;
-
-	(void)args_get_int(object, "currentBytes", &current);
-	(void)args_get_int(object, "totalBytes", &total);
-	if (!loading->begun)
-		progress_start(&loading->progress, stderr, (uint64_t)total);
-	loading->begun = true;
-	loading->state.done_bytes = (uint64_t)current;
-	loading->state.total_bytes = (uint64_t)total;
-	progress_update(&loading->progress, &loading->state);
-}
-
-static void show_end(const struct verb_call *call, struct loading *loading, const char *parameters,
-		     const cJSON *object)
+static enum verb_status show_buffer(struct verb_call *call, const cJSON *answer)
 {
 	const char *buffer = "?";
 
-	if (loading->begun) {
-		loading->state.done_bytes = loading->state.total_bytes;
-		progress_finish(&loading->progress, &loading->state);
-	}
-	if (call->json) {
-		print_json_line(parameters, stdout);
-		return;
-	}
-	(void)args_get_string(object, "buffer", &buffer);
+	(void)call;
+	(void)args_get_string(answer, "buffer", &buffer);
 	print_text(buffer, stdout);
 	(void)fputc('\n', stdout);
-}
-
-static enum verb_status take_answers(struct verb_call *call)
-{
-	struct loading loading = { .begun = false };
-	struct forebay_reply reply;
-	bool continues = true;
-
-	while (continues) {
-		int r = forebay_call_next(call->connection, ANSWER_TIMEOUT_USEC, &reply);
-		cJSON *object;
-
-		if (r && loading.begun)
-			progress_finish(&loading.progress, &loading.state);
-		if (r)
-			return report_call(call, r);
-		continues = reply.continues;
-		object = cJSON_Parse(reply.parameters);
-		if (continues)
-			take_progress(&loading, object);
-		else
-			show_end(call, &loading, reply.parameters, object);
-		cJSON_Delete(object);
-		forebay_reply_fini(&reply);
-	}
 	return VERB_DONE;
 }
 
@@ -165,7 +104,6 @@ enum verb_status verb_load(struct verb_call *call)
 	cJSON *parameters = cJSON_CreateObject();
 	enum verb_status status = make_parameters(call, parameters);
 	char *text;
-	int r;
 
 	if (status != VERB_DONE) {
 		cJSON_Delete(parameters);
@@ -175,7 +113,7 @@ enum verb_status verb_load(struct verb_call *call)
 	cJSON_Delete(parameters);
 	if (!text)
 		return report_errno(call, "the arguments", -ENOMEM);
-	r = forebay_call_more(call->connection, "io.forebay.job.Load", text);
+	status = follow_call(call, "io.forebay.job.Load", text, show_buffer);
 	cJSON_free(text);
-	return r ? report_call(call, r) : take_answers(call);
+	return status;
 }

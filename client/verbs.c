@@ -53,6 +53,7 @@ static const struct option_row call_options[] = {
 
 static const struct option_row events_options[] = {
 	{ "stream", OPTION_TEXT, "ID", NULL, NULL, "of this stream only, until it is closed" },
+	{ "job", OPTION_TEXT, "JOB", NULL, NULL, "of this job, until it is gone" },
 	{ "event", OPTION_TEXT, "NAMES", NULL, NULL, "only these, with commas between" },
 	{ "progress-interval", OPTION_SPAN, "TIME", NULL, NULL, "how often to tell progress" },
 	END_ROW,
@@ -149,7 +150,7 @@ static const struct option_row job_history_options[] = {
 
 static const struct option_row job_test_schedule_options[] = {
 	{ "count", OPTION_NUMBER, "N", NULL, NULL, "how many times to show, 10 if not said" },
-	{ "from", OPTION_TEXT, "TIME", NULL, NULL,
+	{ "from", OPTION_MOMENT, "TIME", NULL, NULL,
 	  "after this time, not after now: 2026-10-25 02:30, @1700000000" },
 	END_ROW,
 };
@@ -164,8 +165,8 @@ const struct verb verbs[] = {
 	  verb_reload },
 	{ NULL, "call", "METHOD [JSON]", "call any method", 1, 2, call_options, NULL,
 	  verb_call_method },
-	{ NULL, "events", "", "show what happens to streams", 0, 0, events_options, NULL,
-	  verb_events },
+	{ NULL, "events", "", "show what happens to streams, or to a job", 0, 0, events_options,
+	  NULL, verb_events },
 	{ NULL, "write", "PATH [FILE...]", "standard input or files to PATH", 1, VERB_ARGUMENTS_ANY,
 	  verb_write_options, "file", verb_write },
 	{ NULL, "read", "PATH", "a stored file to standard output", 1, 1, read_options, NULL,

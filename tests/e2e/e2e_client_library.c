@@ -10,11 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "client/forebay.h"
+#include "tests/support/own_daemon.h"
 
 /*
  * libforebay, through its public header alone, against the daemon as built: one daemon for
@@ -24,70 +23,12 @@
 #define SECOND FOREBAY_USEC_PER_SEC
 #define MIB ((size_t)1 << 20)
 
-static char directory[128], socket_path[160], store_path[160];
-static pid_t daemon_pid;
 static struct forebay_connection *connection;
-
-static void start_daemon(void)
-{
-	const char *program = getenv("FOREBAYD");
-	char state[160], store[200];
-
-	ck_assert_msg(program != NULL, "FOREBAYD says where the daemon is");
-	(void)snprintf(state, sizeof(state), "%s/state", directory);
-	(void)snprintf(store, sizeof(store), "default=%s", store_path);
-	daemon_pid = fork();
-	ck_assert_int_ge(daemon_pid, 0);
-	if (daemon_pid == 0) {
-		(void)execl(program, program, "--socket", socket_path, "--state-directory", state,
-			    "--store", store, "--log-level", "error", (char *)NULL);
-		_exit(127);
-	}
-}
-
-/* Until it answers, or its death shows that it never will. */
-static void wait_for_daemon(void)
-{
-	int status;
-
-	while (forebay_connect(socket_path, &connection)) {
-		ck_assert_msg(waitpid(daemon_pid, &status, WNOHANG) == 0, "forebayd ended");
-		(void)usleep(10000);
-	}
-	ck_assert_int_eq(forebay_ping(connection), 0);
-}
 
 static void setup(void)
 {
-	const char *temporary = getenv("TMPDIR");
-
-	(void)snprintf(directory, sizeof(directory), "%s/libXXXXXX",
-		       temporary ? temporary : "/tmp");
-	ck_assert_ptr_nonnull(mkdtemp(directory));
-	(void)snprintf(socket_path, sizeof(socket_path), "%s/socket", directory);
-	(void)snprintf(store_path, sizeof(store_path), "%s/store", directory);
-	ck_assert_int_eq(mkdir(store_path, 0700), 0);
-	start_daemon();
-	wait_for_daemon();
-}
-
-static void stop_daemon(int signal_number)
-{
-	if (daemon_pid <= 0)
-		return;
-	(void)kill(daemon_pid, signal_number);
-	(void)waitpid(daemon_pid, NULL, 0);
-	daemon_pid = 0;
-}
-
-static void teardown(void)
-{
-	char command[200];
-
-	forebay_disconnect(connection);
-	stop_daemon(SIGTERM);
-	(void)snprintf(command, sizeof(command), "rm -rf '%s'", directory);
-	ck_assert_int_eq(system(command), 0);
+	own_daemon_setup();
+	connection = own_daemon.connection;
 }
 
 static unsigned char *make_content(size_t bytes)
@@ -99,22 +40,6 @@ static unsigned char *make_content(size_t bytes)
 	for (i = 0; i < bytes; i++)
 		content[i] = (unsigned char)(i * 31 + i / 253);
 	return content;
-}
-
-static void check_file(const char *name, const void *content, size_t bytes)
-{
-	unsigned char *found = malloc(bytes + 1);
-	char path[256];
-	FILE *file;
-
-	ck_assert_ptr_nonnull(found);
-	(void)snprintf(path, sizeof(path), "%s/%s", store_path, name);
-	file = fopen(path, "re");
-	ck_assert_msg(file != NULL, "%s is not there", path);
-	ck_assert_uint_eq(fread(found, 1, bytes + 1, file), bytes);
-	ck_assert(memcmp(found, content, bytes) == 0);
-	(void)fclose(file);
-	free(found);
 }
 
 static struct forebay_stream *open_path(const char *path, uint64_t ring_bytes, const char *context)
@@ -134,7 +59,7 @@ START_TEST(all_of_a_large_write_is_published)
 	unsigned char *content = make_content(20 * MIB + 7);
 	struct forebay_stream *stream = open_path("dir/large", 64 << 10, "{\"ack\":\"published\"}");
 	struct forebay_stream_numbers numbers;
-	char wanted[256];
+	char wanted[300];
 
 	ck_assert_int_eq(forebay_stream_write_all(stream, content, 20 * MIB + 7, 60 * SECOND), 0);
 	ck_assert_uint_eq(forebay_stream_position(stream), 20 * MIB + 7);
@@ -146,10 +71,10 @@ START_TEST(all_of_a_large_write_is_published)
 	ck_assert_uint_eq(numbers.synced_bytes, 20 * MIB + 7);
 	ck_assert_uint_eq(numbers.state, FOREBAY_STREAM_FINISHED);
 	ck_assert_uint_gt(numbers.drains, 0);
-	(void)snprintf(wanted, sizeof(wanted), "%s/dir/large", store_path);
+	(void)snprintf(wanted, sizeof(wanted), "%s/dir/large", own_daemon.store_path);
 	ck_assert_str_eq(forebay_stream_path(stream), wanted);
 	forebay_stream_close(stream);
-	check_file("dir/large", content, 20 * MIB + 7);
+	own_daemon_check_file("dir/large", content, 20 * MIB + 7);
 	free(content);
 }
 END_TEST
@@ -182,7 +107,7 @@ START_TEST(a_loop_of_ones_own_is_woken_by_one_descriptor)
 		ck_assert_uint_eq(events & (FOREBAY_EVENT_FAIL | FOREBAY_EVENT_LOST), 0);
 	}
 	forebay_stream_close(stream);
-	check_file("polled", content, 4 * MIB);
+	own_daemon_check_file("polled", content, 4 * MIB);
 	free(content);
 }
 END_TEST
@@ -203,7 +128,7 @@ START_TEST(reserved_room_is_written_without_a_copy)
 	ck_assert_int_eq(forebay_stream_write(stream, "y", 1), -EPIPE);
 	ck_assert_int_eq(forebay_stream_wait(stream, FOREBAY_LEVEL_FINISH, 30 * SECOND), 0);
 	forebay_stream_close(stream);
-	check_file("reserved", "xxx", 3);
+	own_daemon_check_file("reserved", "xxx", 3);
 }
 END_TEST
 
@@ -226,7 +151,7 @@ START_TEST(a_successor_goes_on_where_the_producer_died)
 	ck_assert_int_eq(forebay_stream_end(second), 0);
 	ck_assert_int_eq(forebay_stream_wait(second, FOREBAY_LEVEL_FINISH, 30 * SECOND), 0);
 	forebay_stream_close(second);
-	check_file("taken-over", "first second", 12);
+	own_daemon_check_file("taken-over", "first second", 12);
 }
 END_TEST
 
@@ -255,13 +180,13 @@ END_TEST
 START_TEST(an_aborted_stream_takes_nothing_and_leaves_no_file)
 {
 	struct forebay_stream *stream = open_path("aborted", 64 << 10, NULL);
-	char path[256];
+	char path[300];
 
 	ck_assert_int_eq(forebay_stream_write(stream, "x", 1), 1);
 	ck_assert_int_eq(forebay_stream_abort(stream, "test"), 0);
 	ck_assert_int_eq(forebay_stream_write(stream, "x", 1), -ECANCELED);
 	forebay_stream_close(stream);
-	(void)snprintf(path, sizeof(path), "%s/aborted", store_path);
+	(void)snprintf(path, sizeof(path), "%s/aborted", own_daemon.store_path);
 	ck_assert_int_eq(access(path, F_OK), -1);
 }
 END_TEST
@@ -277,7 +202,7 @@ START_TEST(a_wait_that_runs_out_is_told_and_the_stream_goes_on)
 	ck_assert_int_eq(forebay_stream_end(stream), 0);
 	ck_assert_int_eq(forebay_stream_wait(stream, FOREBAY_LEVEL_FINISH, 30 * SECOND), 0);
 	forebay_stream_close(stream);
-	check_file("slow", "x", 1);
+	own_daemon_check_file("slow", "x", 1);
 }
 END_TEST
 
@@ -286,7 +211,7 @@ START_TEST(a_directory_that_is_passed_is_written_beneath)
 	struct forebay_stream_options options = FOREBAY_STREAM_OPTIONS_INIT;
 	struct forebay_stream *stream = NULL;
 
-	options.directory_fd = open(store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	options.directory_fd = open(own_daemon.store_path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	options.path = "passed";
 	ck_assert_int_eq(forebay_stream_open(connection, &options, &stream), 0);
 	(void)close(options.directory_fd);
@@ -294,7 +219,7 @@ START_TEST(a_directory_that_is_passed_is_written_beneath)
 	ck_assert_int_eq(forebay_stream_end(stream), 0);
 	ck_assert_int_eq(forebay_stream_wait(stream, FOREBAY_LEVEL_FINISH, 30 * SECOND), 0);
 	forebay_stream_close(stream);
-	check_file("passed", "abc", 3);
+	own_daemon_check_file("passed", "abc", 3);
 }
 END_TEST
 
@@ -307,7 +232,7 @@ START_TEST(a_daemon_that_dies_ends_every_wait)
 	int r;
 
 	ck_assert_int_ge(forebay_stream_write(stream, content, 60000), 0);
-	stop_daemon(SIGKILL);
+	own_daemon_stop(SIGKILL);
 	r = forebay_stream_write_all(stream, content, MIB, 30 * SECOND);
 	ck_assert_int_eq(r, -ECONNRESET);
 	ck_assert_int_eq(forebay_stream_dispatch(stream, &events), 0);
@@ -390,7 +315,7 @@ static Suite *library_suite(void)
 	TCase *all = tcase_create("library");
 
 	tcase_set_timeout(all, 120);
-	tcase_add_checked_fixture(all, setup, teardown);
+	tcase_add_checked_fixture(all, setup, own_daemon_teardown);
 	tcase_add_test(all, all_of_a_large_write_is_published);
 	tcase_add_test(all, a_loop_of_ones_own_is_woken_by_one_descriptor);
 	tcase_add_test(all, reserved_room_is_written_without_a_copy);

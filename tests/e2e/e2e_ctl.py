@@ -13,63 +13,17 @@ import socket
 import subprocess
 import time
 
+from ctl import FAILED, NO_DAEMON, REFUSED, TIMED_OUT, USAGE, CtlTest
 from harness import (FOREBAYCTL, MIB, SOURCE, STREAM, Daemon, ForebayTest, main, random_bytes,
                      wait_until)
 
-DONE, FAILED, USAGE, NO_DAEMON, REFUSED, TIMED_OUT = range(6)
 
-
-class Ctl(ForebayTest):
-    engines = ("auto",)
-
-    def run_ctl(self, *words, status=DONE, data=b"", socket_path=None, cwd=None):
-        environment = {**os.environ, "FOREBAY_SOCKET": socket_path or self.daemon.path}
-        done = subprocess.run([FOREBAYCTL, *words], input=data, capture_output=True, timeout=60,
-                              env=environment, cwd=cwd)
-        self.assertEqual(status, done.returncode, f"{words}: {done.stdout!r} {done.stderr!r}")
-        self.error_text = done.stderr.decode()
-        if status == DONE:
-            # Not a terminal: neither colour nor bar.
-            self.assertNotIn("\033", self.error_text)
-            if "read" not in words:
-                self.assertNotIn(b"\033", done.stdout)
-        else:
-            self.assertTrue(self.error_text, f"{words}: nothing is said about the failure")
-        return done.stdout
-
-    def json_lines(self, *words, **options):
-        text = self.run_ctl(*words, "--json", **options).decode()
-        return [json.loads(line) for line in text.splitlines()]
-
+class Ctl(CtlTest):
     def test_info_and_ping(self):
         self.assertIn("serving", self.run_ctl("info").decode())
         self.assertEqual("serving", self.json_lines("info")[0]["state"])
         self.run_ctl("ping")
         self.assertEqual(1, len(self.json_lines("ping")))
-
-    def test_jobs(self):
-        self.run_ctl("pool", "create", "of-jobs", "--size", "1M")
-        buffer = self.run_ctl("buffer", "from", "--text", "kept", "--pool",
-                              "of-jobs").decode().strip()
-        path = self.run_ctl("save", buffer, "saved", "--checksum", "sha256").decode().strip()
-        self.assertEqual("kept", pathlib.Path(path).read_text())
-        job = self.run_ctl("job", "add", buffer, "{job}/{run}", "--name", "keeper", "--every",
-                           "1d", "--keep", "2", "--label", "a=b").decode().strip()
-        self.assertEqual(job, self.run_ctl("job", "add", buffer, "{job}/{run}", "--name",
-                                           "keeper", "--replace").decode().strip())
-        self.assertIn("keeper", self.run_ctl("job", "list").decode())
-        path = self.run_ctl("job", "run", "keeper").decode().strip()
-        self.assertTrue(path.endswith("/keeper/1"), path)
-        self.run_ctl("job", "pause", job)
-        self.assertEqual("paused", self.json_lines("job", "show", job)[0]["runtime"]["state"])
-        self.run_ctl("job", "resume", job)
-        self.assertIn("done", self.run_ctl("job", "history", job, "--limit", "1").decode())
-        self.run_ctl("job", "cancel", job, "--run-only", status=REFUSED)
-        self.run_ctl("job", "dismiss", job, status=REFUSED)
-        self.run_ctl("job", "cancel", job)
-        self.run_ctl("job", "dismiss", job)
-        self.run_ctl("job", "show", job, status=REFUSED)
-        self.run_ctl("pool", "destroy", "of-jobs")
 
     def load(self, *words):
         """The content of the buffer that was loaded, which is gone then."""
@@ -146,11 +100,12 @@ class Ctl(ForebayTest):
     def test_every_verb_has_help(self):
         text = self.run_ctl("--help").decode()
         for verb in ("info", "ping", "shutdown", "reload", "call", "pool", "buffer", "write",
-                     "read", "stream", "store", "events"):
+                     "read", "stream", "store", "events", "save", "load", "job"):
             self.assertIn(verb, text)
         self.assertIn("--high-water-mark", self.run_ctl("write", "--help").decode())
         for words in (("pool", "create"), ("buffer", "from"), ("stream", "list"),
-                      ("store", "files"), ("events",), ("call",), ("read",), ("load",)):
+                      ("store", "files"), ("events",), ("call",), ("read",), ("load",),
+                      ("save",), ("job", "add"), ("job", "history")):
             self.assertIn(words[-1], self.run_ctl(*words, "--help").decode())
         self.assertIn("0.", self.run_ctl("--version").decode())
 
@@ -245,27 +200,6 @@ class Ctl(ForebayTest):
         self.assertEqual(b"relative", (work / "relative").read_bytes())
         self.run_ctl("write", f"{work}/absolute", data=b"absolute")
         self.assertEqual(b"absolute", (work / "absolute").read_bytes())
-
-    def on_a_terminal(self, *words, data, **environment):
-        """What forebayctl shows on a terminal (its standard error), as text."""
-        master, slave = os.openpty()
-        process = subprocess.Popen(
-            [FOREBAYCTL, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=slave,
-            env={**os.environ, "FOREBAY_SOCKET": self.daemon.path, "TERM": "xterm", **environment})
-        os.close(slave)
-        for piece in data:
-            process.stdin.write(piece)
-            process.stdin.flush()
-        process.stdin.close()
-        shown = bytearray()
-        try:
-            while piece := os.read(master, 65536):
-                shown += piece
-        except OSError:
-            pass                    # EIO: nobody has the terminal open any more
-        os.close(master)
-        self.assertEqual(0, process.wait(), shown)
-        return shown.decode()
 
     def test_a_terminal_sees_how_far_it_is(self):
         def slowly():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The installed headers compile alone, as strict C11 and as C++11, and the initialisers of
-# forebay.h leave no member out. First that this can fail.
+# The installed headers compile alone, as strict C11 and as C++11, and their initialisers
+# leave no member out. First that this can fail.
 
 set -eu
 
@@ -24,25 +24,30 @@ if command -v c++ >/dev/null; then
 	languages="c11 cxx11"
 fi
 for language in $languages; do
-	for header in client/forebay.h proto/ring.h proto/versions.h; do
+	for header in client/forebay.h client/forebay_job.h proto/ring.h proto/versions.h; do
 		echo "#include \"$FOREBAY_SOURCE_DIR/$header\"" | "$language"
 	done
 	cat <<-END | "$language"
 		#include "$FOREBAY_SOURCE_DIR/client/forebay.h"
+		#include "$FOREBAY_SOURCE_DIR/client/forebay_job.h"
 		int use(void);
 		int use(void)
 		{
 			struct forebay_stream_options stream = FOREBAY_STREAM_OPTIONS_INIT;
 			struct forebay_pool_options pool = FOREBAY_POOL_OPTIONS_INIT;
+			struct forebay_load_options load = FOREBAY_LOAD_OPTIONS_INIT;
+			struct forebay_job_options job = FOREBAY_JOB_OPTIONS_INIT;
 
-			return stream.directory_fd + stream.file_fd + (int)stream.start + pool.huge_pages;
+			return stream.directory_fd + stream.file_fd + (int)stream.start + pool.huge_pages +
+				(int)load.length + job.replace;
 		}
 	END
 	echo "$language: passed"
 done
 
-# Every function that the header has is exported, and nothing else.
-declared=$(grep -oE 'forebay_[a-z_]+\(' "$FOREBAY_SOURCE_DIR/client/forebay.h" | tr -d '(' | sort -u)
+# Every function that the headers have is exported, and nothing else.
+declared=$(grep -ohE 'forebay_[a-z_]+\(' "$FOREBAY_SOURCE_DIR"/client/forebay{,_job}.h |
+	tr -d '(' | sort -u)
 exported=$(grep -oE 'forebay_[a-z_]+;' "$FOREBAY_SOURCE_DIR/client/forebay.map" | tr -d ';' | sort -u)
 if [ "$declared" != "$exported" ]; then
 	diff <(echo "$declared") <(echo "$exported") || true

@@ -72,6 +72,44 @@ START_TEST(distances_have_two_units)
 }
 END_TEST
 
+static void check_when(const char *then, const char *now, const char *wanted)
+{
+	char text[UNITS_TEXT_BYTES + 8];
+	int64_t then_usec, now_usec;
+
+	ck_assert_int_eq(moment_parse(then, 0, &then_usec), 0);
+	ck_assert_int_eq(moment_parse(now, 0, &now_usec), 0);
+	ck_assert_str_eq(moment_format_when(then_usec, now_usec, text), wanted);
+}
+
+START_TEST(what_is_near_has_a_distance_and_what_is_far_a_day)
+{
+	ck_assert_int_eq(setenv("TZ", "XXX-2", 1), 0);
+	tzset();
+	check_when("2026-10-25 09:00", "2026-10-25 09:00", "now");
+	check_when("2026-10-25 09:05", "2026-10-25 09:00", "in 5min");
+	check_when("2026-10-25 09:00", "2026-10-25 09:05:20", "5min 20s ago");
+	check_when("2026-10-26 09:00", "2026-10-25 22:00", "in 11h");
+	check_when("2026-10-25 21:00", "2026-10-25 09:00", "today 21:00");
+	check_when("2026-10-26 00:00", "2026-10-25 09:00", "tomorrow 00:00");
+	check_when("2026-10-24 12:00", "2026-10-25 09:00", "yesterday 12:00");
+	check_when("2026-10-27 09:00", "2026-10-25 23:59", "Tue 09:00");
+	check_when("2026-10-31 09:00", "2026-10-25 09:00", "Sat 09:00");
+	check_when("2026-11-01 09:00", "2026-10-25 09:00", "2026-11-01 09:00");
+	check_when("2026-10-23 23:00", "2026-10-25 09:00", "2026-10-23 23:00");
+	check_when("2027-01-01 09:00", "2026-12-31 09:00", "tomorrow 09:00");
+}
+END_TEST
+
+START_TEST(spans_are_rounded_down_to_what_says_something)
+{
+	ck_assert_uint_eq(moment_round_span(999), 0);
+	ck_assert_uint_eq(moment_round_span(115573), 115000);
+	ck_assert_uint_eq(moment_round_span(5 * SECOND + 300000), 5 * SECOND);
+	ck_assert_uint_eq(moment_round_span(3725 * SECOND), 3720 * SECOND);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("client_moment");
@@ -83,6 +121,8 @@ int main(void)
 	tcase_add_test(all, moments_are_read_in_local_time_and_in_utc);
 	tcase_add_test(all, other_texts_are_no_moments);
 	tcase_add_test(all, distances_have_two_units);
+	tcase_add_test(all, what_is_near_has_a_distance_and_what_is_far_a_day);
+	tcase_add_test(all, spans_are_rounded_down_to_what_says_something);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

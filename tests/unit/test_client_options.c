@@ -21,6 +21,7 @@ static const struct option_row own[] = {
 	{ "steps", OPTION_STEPS, "STEP", NULL, "steps", "" },
 	{ "label", OPTION_LABEL, "K=V", NULL, "labels", "" },
 	{ "number", OPTION_NUMBER, "N", NULL, NULL, "" },
+	{ "at", OPTION_MOMENT, "TIME", NULL, "schedule.atUSec", "" },
 	{ "name", OPTION_TEXT, "TEXT", NULL, NULL, "" },
 	{ NULL, OPTION_FLAG, NULL, NULL, NULL, NULL },
 };
@@ -81,6 +82,7 @@ static const char *const refused[][2] = {
 	{ "--help=yes", "--help takes no value" },
 	{ "--label=x", "--label: \"x\" is not KEY=VALUE" },
 	{ "--number=1x", "--number: \"1x\" is no number" },
+	{ "--at=soon", "--at: \"soon\" is no time; try 2026-10-25 02:30 or @1700000000" },
 	{ "-x", "no option -x" },
 };
 
@@ -118,6 +120,19 @@ START_TEST(fields_become_members_with_exact_numbers)
 	ck_assert_str_eq(text, "{\"sizeHint\":1000000000000000,\"syncIntervalUSec\":61000000,"
 			       "\"rotate\":{\"everyBytes\":1024,\"everyUSec\":2000000},"
 			       "\"open\":\"green\"}");
+	cJSON_free(text);
+}
+END_TEST
+
+START_TEST(moments_become_microseconds)
+{
+	char at[] = "--at=2099-01-02 03:04:05 UTC";
+	char *const words[] = { at, NULL };
+	int r;
+	char *text = context_of(words, &r);
+
+	ck_assert_int_eq(r, 0);
+	ck_assert_str_eq(text, "{\"schedule\":{\"atUSec\":4071006245000000}}");
 	cJSON_free(text);
 }
 END_TEST
@@ -162,6 +177,7 @@ static Suite *options_suite(void)
 	suite_add_tcase(suite, parsing);
 	tcase_add_test(fields, fields_become_members_with_exact_numbers);
 	tcase_add_test(fields, labels_add_up_and_steps_become_a_list);
+	tcase_add_test(fields, moments_become_microseconds);
 	tcase_add_loop_test(fields, a_list_of_steps_that_is_none_is_refused, 0, 3);
 	suite_add_tcase(suite, fields);
 	return suite;

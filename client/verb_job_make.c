@@ -3,10 +3,13 @@
 
 #include "client/verbs.h"
 
+#include <stdio.h>
+#include <string.h>
+
 #include <cjson/cJSON.h>
 
 #include "client/context_fields.h"
-#include "client/forebay.h"
+#include "client/follow.h"
 #include "client/listing.h"
 #include "client/print.h"
 #include "client/report.h"
@@ -40,6 +43,8 @@
 		  "as it is (live), or as one update left it (versioned, the default)" },             \
 		{ "timeout", OPTION_SPAN,   "TIME",                                                   \
 		  NULL,	     "timeoutUSec", "stop a run that takes longer" },                         \
+		{ "timeout-usec", OPTION_NUMBER, "N",                                                 \
+		  NULL,		  "timeoutUSec", "the same, in microseconds" },                       \
 	{                                                                                             \
 		"label", OPTION_LABEL, "KEY=VALUE", NULL, "labels", "a label; as often as wanted"     \
 	}
@@ -53,26 +58,41 @@ const struct option_row verb_save_options[] = { FILE_ROWS, END_ROW };
 const struct option_row verb_job_add_options[] = {
 	{ "name", OPTION_TEXT, "NAME", NULL, "name", "to call it by" },
 	{ "replace", OPTION_FLAG, NULL, NULL, NULL, "take over an own job of that name" },
+	{ "at", OPTION_MOMENT, "TIME", NULL, "schedule.atUSec",
+	  "once, at this time: 2026-10-25 02:30, @1700000000" },
 	{ "at-usec", OPTION_NUMBER, "N", NULL, "schedule.atUSec",
-	  "once, at this time in microseconds since 1970" },
+	  "the same, in microseconds since 1970" },
 	{ "after", OPTION_SPAN, "TIME", NULL, "schedule.afterUSec", "once, so long from now" },
+	{ "after-usec", OPTION_NUMBER, "N", NULL, "schedule.afterUSec",
+	  "the same, in microseconds" },
 	{ "every", OPTION_SPAN, "TIME", NULL, "schedule.everyUSec", "so often" },
+	{ "every-usec", OPTION_NUMBER, "N", NULL, "schedule.everyUSec",
+	  "the same, in microseconds" },
 	{ "calendar", OPTION_TEXT, "EXPR", NULL, "schedule.calendar",
 	  "by a calendar expression as systemd has them" },
 	{ "on-change", OPTION_FLAG, NULL, NULL, "schedule.onChange", "when it was updated" },
 	{ "jitter", OPTION_SPAN, "TIME", NULL, "jitterUSec", "put each time off by up to this" },
+	{ "jitter-usec", OPTION_NUMBER, "N", NULL, "jitterUSec", "the same, in microseconds" },
 	{ "settle", OPTION_SPAN, "TIME", NULL, "settleUSec", "look for changes so often" },
+	{ "settle-usec", OPTION_NUMBER, "N", NULL, "settleUSec", "the same, in microseconds" },
 	{ "missed", OPTION_CHOICE, "HOW", "skip|once", "missed",
 	  "what becomes of missed times: skip, or once for all (the default)" },
 	{ "only-if-changed", OPTION_FLAG, NULL, NULL, "onlyIfChanged",
 	  "write nothing that is in the last file" },
 	{ "keep", OPTION_NUMBER, "N", NULL, "retention.keepLast", "keep so many files" },
+	{ "keep-last", OPTION_NUMBER, "N", NULL, "retention.keepLast", "the same" },
 	{ "keep-for", OPTION_SPAN, "TIME", NULL, "retention.keepUSec", "keep them so long" },
+	{ "keep-usec", OPTION_NUMBER, "N", NULL, "retention.keepUSec",
+	  "the same, in microseconds" },
 	{ "keep-bytes", OPTION_SIZE, "N", NULL, "retention.maximumBytes",
 	  "keep no more than this" },
+	{ "maximum-bytes", OPTION_SIZE, "N", NULL, "retention.maximumBytes", "the same" },
 	{ "keep-free", OPTION_SIZE, "N", NULL, "retention.minimumFreeBytes", "leave so much free" },
+	{ "minimum-free-bytes", OPTION_SIZE, "N", NULL, "retention.minimumFreeBytes", "the same" },
 	{ "retries", OPTION_NUMBER, "N", NULL, "retries", "try a failed run so often again" },
 	{ "retry-delay", OPTION_SPAN, "TIME", NULL, "retryDelayUSec", "so long after it failed" },
+	{ "retry-delay-usec", OPTION_NUMBER, "N", NULL, "retryDelayUSec",
+	  "the same, in microseconds" },
 	{ "auto-dismiss", OPTION_FLAG, NULL, NULL, "autoDismiss", "forget it once it is finished" },
 	FILE_ROWS,
 	END_ROW,
@@ -95,18 +115,6 @@ static enum verb_status begin_context(struct verb_call *call, struct args *ret_a
 	return VERB_DONE;
 }
 
-enum verb_status verb_save(struct verb_call *call)
-{
-	struct args args;
-	enum verb_status status = begin_context(call, &args);
-
-	if (status != VERB_DONE)
-		return status;
-	/* The daemon keeps the time of a run. */
-	forebay_set_timeout(call->connection, FOREBAY_FOREVER);
-	return listing_field(call, "io.forebay.job.Save", &args, "run.path");
-}
-
 enum verb_status verb_job_add(struct verb_call *call)
 {
 	struct args args;
@@ -119,96 +127,59 @@ enum verb_status verb_job_add(struct verb_call *call)
 	return listing_field(call, "io.forebay.job.Create", &args, "id");
 }
 
-enum verb_status verb_job_list(struct verb_call *call)
-{
-	static const struct print_column columns[] = {
-		{ "ID", "id", PRINT_TEXT },
-		{ "NAME", "context.name", PRINT_TEXT },
-		{ "STATE", "runtime.state", PRINT_TEXT },
-		{ "NEXT", "runtime.nextUSec", PRINT_TIME },
-		{ "RUNS", "runtime.runs", PRINT_NUMBER },
-		{ "FAILED", "runtime.failures", PRINT_NUMBER },
-		{ "SKIPPED", "runtime.skips", PRINT_NUMBER },
-		{ "LAST", "runtime.lastResult", PRINT_TEXT },
-		{ "SIZE", "context.length", PRINT_SIZE },
-		{ "UID", "runtime.ownerUid", PRINT_NUMBER },
-		{ "PATH", "context.path", PRINT_TEXT },
-		{ 0 },
-	};
-	struct args args;
+/* ---- runs ---- */
 
-	args_init(&args);
-	return listing_table(call, "io.forebay.job.List", &args, columns);
-}
-
-enum verb_status verb_job_show(struct verb_call *call)
+/* Where the state is that was not written again, since nothing has changed. */
+static enum verb_status show_last_path(struct verb_call *call)
 {
 	struct args args;
 
 	listing_begin_id(call, &args);
-	return listing_show(call, "io.forebay.job.Describe", &args);
+	return listing_field(call, "io.forebay.job.Describe", &args, "runtime.lastPath");
+}
+
+static enum verb_status show_run(struct verb_call *call, const cJSON *answer)
+{
+	const char *result = "", *path = "-";
+	const cJSON *run;
+
+	if (args_get_object(answer, "run", &run)) {
+		(void)args_get_string(run, "result", &result);
+		(void)args_get_string(run, "path", &path);
+	}
+	if (strcmp(result, "skipped") == 0)
+		return show_last_path(call);
+	print_text(path, stdout);
+	(void)fputc('\n', stdout);
+	return VERB_DONE;
+}
+
+static enum verb_status follow_run(struct verb_call *call, const char *method, struct args *args)
+{
+	enum verb_status status;
+	char *text;
+	int r;
+
+	r = args_take_text(args, &text);
+	if (r)
+		return report_errno(call, "the arguments", r);
+	status = follow_call(call, method, text, show_run);
+	cJSON_free(text);
+	return status;
+}
+
+enum verb_status verb_save(struct verb_call *call)
+{
+	struct args args;
+	enum verb_status status = begin_context(call, &args);
+
+	return status == VERB_DONE ? follow_run(call, "io.forebay.job.Save", &args) : status;
 }
 
 enum verb_status verb_job_run(struct verb_call *call)
 {
 	struct args args;
 
-	forebay_set_timeout(call->connection, FOREBAY_FOREVER);
 	listing_begin_id(call, &args);
-	return listing_field(call, "io.forebay.job.Run", &args, "run.path");
-}
-
-enum verb_status verb_job_pause(struct verb_call *call)
-{
-	struct args args;
-
-	listing_begin_id(call, &args);
-	return listing_field(call, "io.forebay.job.Pause", &args, NULL);
-}
-
-enum verb_status verb_job_resume(struct verb_call *call)
-{
-	struct args args;
-
-	listing_begin_id(call, &args);
-	return listing_field(call, "io.forebay.job.Resume", &args, NULL);
-}
-
-enum verb_status verb_job_cancel(struct verb_call *call)
-{
-	struct args args;
-
-	listing_begin_id(call, &args);
-	if (options_has(&call->options, "run-only"))
-		args_add_bool(&args, "runOnly", true);
-	return listing_field(call, "io.forebay.job.Cancel", &args, NULL);
-}
-
-enum verb_status verb_job_dismiss(struct verb_call *call)
-{
-	struct args args;
-
-	listing_begin_id(call, &args);
-	return listing_field(call, "io.forebay.job.Dismiss", &args, NULL);
-}
-
-enum verb_status verb_job_history(struct verb_call *call)
-{
-	static const struct print_column columns[] = {
-		{ "RUN", "run.run", PRINT_NUMBER },
-		{ "RESULT", "run.result", PRINT_TEXT },
-		{ "BEGAN", "run.startUSec", PRINT_TIME },
-		{ "ENDED", "run.endUSec", PRINT_TIME },
-		{ "BYTES", "run.bytes", PRINT_SIZE },
-		{ "FAULT", "run.fault.errnoName", PRINT_TEXT },
-		{ "PATH", "run.path", PRINT_TEXT },
-		{ 0 },
-	};
-	int64_t limit = options_number(&call->options, "limit", 0);
-	struct args args;
-
-	listing_begin_id(call, &args);
-	if (limit > 0)
-		args_add_int(&args, "limit", limit);
-	return listing_table(call, "io.forebay.job.History", &args, columns);
+	return follow_run(call, "io.forebay.job.Run", &args);
 }
