@@ -31,7 +31,6 @@
 #include "daemon/io/catalogue.h"
 #include "daemon/io/catalogue_job.h"
 #include "daemon/io/digest.h"
-#include "daemon/io/memfd.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/jobs.h"
 #include "daemon/objects/registry.h"
@@ -158,14 +157,15 @@ struct job {
 };
 
 struct job_run;
+struct snapshot;
 
 struct job_source {
 	struct buffer *buffer; /* pinned; NULL: none, or copied */
 	const unsigned char *memory;
 	uint64_t bytes;
-	struct mapping copy; /* charged to the owner */
+	bool live;		   /* as the bytes are, and not as one update left them */
+	struct snapshot *snapshot; /* charged to the owner; NULL: none */
 	bool charged;
-	bool odd; /* at the last try an update was going on */
 	void (*done)(struct job_run *run, int result);
 };
 
@@ -284,6 +284,8 @@ void job_run_get_record(const struct job_run *run, struct job_record *ret_record
 void job_source_take(struct job_run *run, void (*done)(struct job_run *run, int result));
 /* JOB_DUE_COPY. */
 void job_source_again(struct job_run *run);
+/* What takes its time of the release, once nobody needs the bytes: for workers. */
+void job_source_drop_copy(struct job_run *run);
 void job_source_release(struct job_run *run);
 
 /* job_rows.c */
