@@ -170,15 +170,32 @@ class Snapshots(ForebayTest):
 
     def test_a_writer_that_dies_in_an_update_fails_the_runs_until_the_next(self):
         writer = Writer(self, UPDATES_PER_SECOND, self.update_bytes())
-        job = self.create(writer.buffer, timeoutUSec=SECOND_USEC // 4)
+        patient = self.create(writer.buffer)
+        hasty = self.create(writer.buffer, timeoutUSec=SECOND_USEC // 4)
         live = self.create(writer.buffer, consistency="live")
         writer.die()
-        run = self.run_job(job)
+        run = self.run_job(hasty)
         self.assertEqual(("failed", "snapshot", "EBUSY"), (
             run["result"], run["fault"]["operation"], run["fault"]["errnoName"]))
         self.assertFalse(self.is_whole(self.run_job(live)))
         self.complete_for(writer)
-        self.assertTrue(self.is_whole(self.run_job(job)))
+        self.assertTrue(self.is_whole(self.run_job(patient)))
+
+    def test_a_run_that_waits_for_a_writer_can_be_stopped(self):
+        writer = Writer(self, UPDATES_PER_SECOND, self.update_bytes())
+        job = self.create(writer.buffer)
+        writer.die()
+        other = self.connect()
+        for stop, parameters, state, result in (
+                (JOB + "Cancel", {"id": job, "runOnly": True}, "waiting", "canceled"),
+                (POOL + "Destroy", {"name": writer.pool, "force": True}, "paused", "failed")):
+            other.send(JOB + "Run", {"id": job})
+            wait_until(lambda: self.describe(job)["state"] == "running", "a run")
+            self.client.call(stop, parameters)
+            with self.assertRaises(VarlinkError) as caught:
+                other.receive_for(JOB + "Run")
+            self.assertEqual(result, caught.exception.parameters["run"]["result"])
+            self.assertEqual(state, self.describe(job)["state"])
 
     def complete_for(self, writer):
         """As a successor who knows of the death; zeroes have the right sum."""

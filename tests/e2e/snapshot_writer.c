@@ -50,6 +50,8 @@ struct longest {
 };
 
 struct writer {
+	struct forebay_connection *connection;
+	struct forebay_pool *pool;
 	struct forebay_buffer *buffer;
 	uint64_t *words;
 	uint64_t count; /* of words */
@@ -190,17 +192,23 @@ static void make_buffer(struct writer *writer, const char *socket_path, const ch
 			uint64_t bytes)
 {
 	struct forebay_pool_options options = FOREBAY_POOL_OPTIONS_INIT;
-	struct forebay_connection *connection;
-	struct forebay_pool *pool;
 
 	options.name = name;
 	options.size_bytes = bytes;
-	measure_need("connect", forebay_connect(socket_path, &connection));
-	measure_need("create", forebay_pool_create(connection, &options));
-	measure_need("acquire", forebay_pool_acquire(connection, name, 0, &pool));
-	measure_need("alloc", forebay_buffer_alloc(connection, pool, bytes, 0, &writer->buffer));
+	measure_need("connect", forebay_connect(socket_path, &writer->connection));
+	measure_need("create", forebay_pool_create(writer->connection, &options));
+	measure_need("acquire", forebay_pool_acquire(writer->connection, name, 0, &writer->pool));
+	measure_need("alloc", forebay_buffer_alloc(writer->connection, writer->pool, bytes, 0,
+						   &writer->buffer));
 	writer->words = forebay_buffer_data(writer->buffer);
 	writer->count = bytes / sizeof(uint64_t);
+}
+
+static void leave(struct writer *writer)
+{
+	forebay_buffer_release(writer->buffer);
+	forebay_pool_unmap(writer->pool);
+	forebay_disconnect(writer->connection);
 }
 
 static void print_longest(const struct longest *longest)
@@ -229,6 +237,7 @@ static int write_until_told(char **arguments)
 		update(&writer, false);
 	printf("updates %" PRIu64 "\n", update_with_gaps(&writer, per_second));
 	print_longest(&writer.longest);
+	leave(&writer);
 	return EXIT_SUCCESS;
 }
 
