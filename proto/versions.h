@@ -35,10 +35,13 @@
  * compare-and-swaps the odd value to the odd value + 2 in place of begin_update, touches all
  * that it changes or mistrusts, and ends as usual.
  *
- * A reader that wants one state: load the slot (acquire) until it is even; remember it and
- * the block words of the range; copy; full fence; load slot and words again, and copy the
- * blocks whose words have moved again, until the slot is the same at the beginning and at the
- * end of a pass and no word moved.
+ * A reader that wants one state works in passes. It loads the slot (acquire), the words of all
+ * blocks of the range, and after an acquire fence the slot again: unless both values are the
+ * same even one, it waits and begins this anew, for words that were read during an update may
+ * have moved ahead of their bytes. Then it copies the blocks whose words differ from those of
+ * the pass in which they were last copied (the first time all), and after an acquire fence it
+ * loads the slot once more. Same value as before, or nothing to copy: the copy is the buffer
+ * at that version. Else the next pass.
  *
  * The daemon takes all of this as hints about content, never as truth about the memory.
  * There is no form of it without a compare-and-swap: in a language that has none, use the

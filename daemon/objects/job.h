@@ -33,7 +33,6 @@
 #include "daemon/io/catalogue.h"
 #include "daemon/io/catalogue_job.h"
 #include "daemon/io/digest.h"
-#include "daemon/io/memfd.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/jobs.h"
 #include "daemon/objects/registry.h"
@@ -131,7 +130,7 @@ struct job {
 	int64_t scheduled_usec; /* the same without jitter */
 	int64_t retry_usec;	/* JOB_DUE_RETRY as the wall clock has it */
 	int64_t retry_scheduled_usec;
-	bool again;	       /* a run was missed, and is to be made up for */
+	int64_t missed_usec;   /* of a run that is to be made up for; OPTION_UNSET: none */
 	int64_t ready_usec;    /* what the next run is scheduled for */
 	bool ready;	       /* it is on job_owner::ready */
 	bool ready_by_hand;    /* and somebody waits for it */
@@ -162,14 +161,15 @@ struct job {
 };
 
 struct job_run;
+struct snapshot;
 
 struct job_source {
 	struct buffer *buffer; /* pinned; NULL: none, or copied */
 	const unsigned char *memory;
 	uint64_t bytes;
-	struct mapping copy; /* charged to the owner */
+	bool live;		   /* as the bytes are, and not as one update left them */
+	struct snapshot *snapshot; /* charged to the owner; NULL: none */
 	bool charged;
-	bool odd; /* at the last try an update was going on */
 	void (*done)(struct job_run *run, int result);
 };
 
@@ -250,7 +250,7 @@ struct schedule job_due_schedule(const struct job_options *options,
 bool job_due_has_times(const struct job_options *options);
 /* The job is made now: its times begin; job_plan() is what waits for them. */
 void job_due_begin(struct job *job);
-/* The job is there again; job::again tells whether its time came meanwhile. */
+/* The job is there again; job::missed_usec tells whether its time came meanwhile. */
 void job_due_restore(struct job *job, const struct schedule_past *past);
 /* The same once its calendar is there. */
 void job_due_recall(struct job *job);
@@ -295,6 +295,8 @@ void job_run_saved(struct job_run *run);
 void job_source_take(struct job_run *run, void (*done)(struct job_run *run, int result));
 /* JOB_DUE_COPY. */
 void job_source_again(struct job_run *run);
+/* What takes its time of the release, once nobody needs the bytes: for workers. */
+void job_source_drop_copy(struct job_run *run);
 void job_source_release(struct job_run *run);
 
 /* job_rows.c */

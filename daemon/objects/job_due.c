@@ -70,7 +70,7 @@ bool job_has_schedule(const struct job *job)
 bool job_has_future(const struct job *job)
 {
 	return job->due_ns[JOB_DUE_TIME] != JOB_NEVER || job->due_ns[JOB_DUE_RETRY] != JOB_NEVER ||
-	       job->setup.options.on_change || job->again || job->ready;
+	       job->setup.options.on_change || job->missed_usec != OPTION_UNSET || job->ready;
 }
 
 int64_t job_next_usec(const struct job *job)
@@ -89,6 +89,7 @@ void job_due_init(struct job *job)
 		job->due_ns[i] = JOB_NEVER;
 	job->schedule = (struct schedule)SCHEDULE_NONE;
 	job->ready_usec = OPTION_UNSET;
+	job->missed_usec = OPTION_UNSET;
 }
 
 /* ---- the timer ---- */
@@ -155,7 +156,7 @@ void job_unplan(struct job *job)
 	for (int i = 0; i < JOB_DUES; i++)
 		if (i != JOB_DUE_TIMEOUT && i != JOB_DUE_COPY)
 			job_set_due(job, (enum job_due)i, JOB_NEVER);
-	job->again = false;
+	job->missed_usec = OPTION_UNSET;
 }
 
 void job_due_begin(struct job *job)
@@ -180,8 +181,10 @@ void job_due_restore(struct job *job, const struct schedule_past *past)
 	job->schedule = job_due_schedule(&job->setup.options, job->setup.calendar);
 	if (schedule_restore(&job->schedule, past, &clocks, &job->times))
 		job->skips++;
-	job->again = schedule_next(&job->schedule, &job->times, &clocks, &due) == 0 &&
-		     due.boot_usec <= clocks.boot_usec;
+	job->missed_usec = OPTION_UNSET;
+	if (schedule_next(&job->schedule, &job->times, &clocks, &due) == 0 &&
+	    due.boot_usec <= clocks.boot_usec)
+		job->missed_usec = due.scheduled_usec;
 }
 
 void job_due_recall(struct job *job)
@@ -217,11 +220,11 @@ void job_retry_later(struct job *job, int64_t scheduled_usec)
 /* ---- what is due ---- */
 
 /* A run goes on, or waits for its turn: this one is counted, and made up for by rule. */
-static void overlap(struct job *job)
+static void overlap(struct job *job, int64_t scheduled_usec)
 {
 	job->skips++;
 	if (job->setup.options.missed == JOB_MISSED_ONCE && job->run)
-		job->again = true;
+		job->missed_usec = scheduled_usec;
 }
 
 static void want_run(struct job *job, int64_t scheduled_usec)
@@ -229,7 +232,7 @@ static void want_run(struct job *job, int64_t scheduled_usec)
 	if (job->state == JOB_STATE_WAITING && !job->ready)
 		job_make_ready(job, scheduled_usec, false);
 	else
-		overlap(job);
+		overlap(job, scheduled_usec);
 }
 
 static void on_time(struct job *job)

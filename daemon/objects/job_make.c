@@ -232,7 +232,7 @@ static void row_written(struct catalogue_request *request)
 /* It stands in for the one before, from now on. */
 static void take_over(struct job *job, struct making *making, struct buffer *buffer)
 {
-	bool again = job->again;
+	int64_t missed_usec = job->missed_usec;
 
 	job_unready(job);
 	job_unplan(job);
@@ -252,9 +252,9 @@ static void take_over(struct job *job, struct making *making, struct buffer *buf
 	job_due_begin(job);
 	job_plan(job);
 	/* Its time came while its memory was gone. */
-	if (again && job->setup.options.missed == JOB_MISSED_ONCE)
-		job_make_ready(job, (int64_t)(clock_real_ns() / 1000), false);
-	job->again = false;
+	if (missed_usec != OPTION_UNSET && job->setup.options.missed == JOB_MISSED_ONCE)
+		job_make_ready(job, missed_usec, false);
+	job->missed_usec = OPTION_UNSET;
 }
 
 static int new_job(struct making *making, struct job_owner *owner, struct job **ret_job)

@@ -224,6 +224,12 @@ void job_run_saved(struct job_run *run)
 	run_free(run);
 }
 
+static int drop_copy(struct errand *errand)
+{
+	job_source_drop_copy(errand->owner);
+	return 0;
+}
+
 static void end_later(struct job_run *run, int result)
 {
 	if (run->over)
@@ -237,8 +243,17 @@ static void end_later(struct job_run *run, int result)
 		fault_set(&run->fault, "timeout", ETIMEDOUT, NULL, -1);
 	if (result == JOB_RESULT_DONE || result == JOB_RESULT_CANCELED)
 		run->fault.operation = NULL;
-	run->errand = (struct errand){ .name = "endRun", .done = run_over, .owner = run };
-	errand_start_here(run->job->jobs->registry, &run->errand);
+	/* Nobody reads the copy any more, and it may be large. */
+	run->errand = (struct errand){
+		.name = "endRun",
+		.run = drop_copy,
+		.done = run_over,
+		.owner = run,
+	};
+	if (run->source.snapshot)
+		errand_start(run->job->jobs->registry, &run->errand);
+	else
+		errand_start_here(run->job->jobs->registry, &run->errand);
 }
 
 static void fail_run(struct job_run *run, const char *operation, int error)

@@ -102,9 +102,9 @@ void job_settle(struct job *job)
 		pause_now(job);
 	} else if (job->state != JOB_STATE_WAITING) {
 		job_set_state(job, JOB_STATE_WAITING);
-		if (job->again)
-			job_make_ready(job, (int64_t)(clock_real_ns() / 1000), false);
-		job->again = false;
+		if (job->missed_usec != OPTION_UNSET)
+			job_make_ready(job, job->missed_usec, false);
+		job->missed_usec = OPTION_UNSET;
 	}
 	job_save(job);
 }

@@ -125,9 +125,32 @@ bool pool_memory_begin(struct pool *pool, uint32_t slot, uint64_t *ret_version)
 	return true;
 }
 
+static uint64_t *block_words(const struct pool *pool)
+{
+	return (uint64_t *)(void *)(pool->versions.bytes + blocks_offset(pool));
+}
+
+uint64_t pool_memory_block_count(uint64_t offset, uint64_t length)
+{
+	if (length == 0)
+		return 0;
+	return (offset + length - 1) / FOREBAY_VERSIONS_BLOCK_BYTES -
+	       offset / FOREBAY_VERSIONS_BLOCK_BYTES + 1;
+}
+
+void pool_memory_read_blocks(const struct pool *pool, uint64_t offset, uint64_t length,
+			     uint64_t *words)
+{
+	const uint64_t *from = block_words(pool) + offset / FOREBAY_VERSIONS_BLOCK_BYTES;
+	uint64_t count = pool_memory_block_count(offset, length);
+
+	for (uint64_t i = 0; i < count; i++)
+		words[i] = __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
 void pool_memory_touch(struct pool *pool, uint64_t offset, uint64_t length)
 {
-	uint64_t *words = (uint64_t *)(void *)(pool->versions.bytes + blocks_offset(pool));
+	uint64_t *words = block_words(pool);
 	uint64_t last;
 
 	if (length == 0)

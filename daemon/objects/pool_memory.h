@@ -31,6 +31,14 @@ uint64_t pool_memory_slot_offset(uint32_t slot);
 /* The value of a slot's word. Any thread, as all below. */
 uint64_t pool_memory_version(const struct pool *pool, uint32_t slot);
 
+/*
+ * The words of the blocks that the range lies in, as many as pool_memory_block_count() says,
+ * each read once. What a client does meanwhile may be in some of them and not in others.
+ */
+void pool_memory_read_blocks(const struct pool *pool, uint64_t offset, uint64_t length,
+			     uint64_t *words);
+uint64_t pool_memory_block_count(uint64_t offset, uint64_t length);
+
 /* Ends an update that the last owner of the memory left behind. */
 void pool_memory_settle(struct pool *pool, uint32_t slot);
 
