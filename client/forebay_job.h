@@ -123,7 +123,7 @@ struct forebay_run {
 };
 
 struct forebay_job {
-	const char *id;			/* from describe: what was asked for, id or name */
+	const char *id;
 	const char *name;
 	const char *buffer;		/* its id; it need not be there any more */
 	const char *store;

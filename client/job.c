@@ -18,7 +18,7 @@
 
 /* Calls a method that answers with a job, which is made of it if anybody wants it. */
 static int call_for_job(struct forebay_connection *connection, const char *method,
-			struct args *args, const char *asked, struct forebay_job **ret_job)
+			struct args *args, struct forebay_job **ret_job)
 {
 	struct connection_call call = {
 		.method = method,
@@ -31,7 +31,7 @@ static int call_for_job(struct forebay_connection *connection, const char *metho
 	if (r)
 		return r;
 	if (ret_job)
-		r = job_answer_make_job(parameters, asked, ret_job);
+		r = job_answer_make_job(parameters, ret_job);
 	cJSON_Delete(parameters);
 	return r;
 }
@@ -96,7 +96,7 @@ int forebay_job_create(struct forebay_connection *connection,
 		return r;
 	if (own.replace)
 		args_add_bool(&args, "replace", true);
-	return call_for_job(connection, "io.forebay.job.Create", &args, NULL, ret_job);
+	return call_for_job(connection, "io.forebay.job.Create", &args, ret_job);
 }
 
 int forebay_job_describe(struct forebay_connection *connection, const char *job,
@@ -106,7 +106,7 @@ int forebay_job_describe(struct forebay_connection *connection, const char *job,
 
 	args_init(&args);
 	args_add_string(&args, "id", job);
-	return call_for_job(connection, "io.forebay.job.Describe", &args, job, ret_job);
+	return call_for_job(connection, "io.forebay.job.Describe", &args, ret_job);
 }
 
 int forebay_job_run(struct forebay_connection *connection, const char *job, uint64_t timeout_usec,

@@ -172,12 +172,12 @@ static enum forebay_run_result read_result(const cJSON *object, const char *name
 	return (enum forebay_run_result)(FOREBAY_RUN_DONE + result);
 }
 
-int job_answer_make_job(const cJSON *parameters, const char *asked, struct forebay_job **ret_job)
+int job_answer_make_job(const cJSON *parameters, struct forebay_job **ret_job)
 {
 	const cJSON *context = NULL, *runtime = NULL, *fault = NULL;
 	struct forebay_job *job;
 	struct block block;
-	const char *id = asked;
+	const char *id;
 	int64_t uid = 0;
 	int state;
 
@@ -186,7 +186,7 @@ int job_answer_make_job(const cJSON *parameters, const char *asked, struct foreb
 		return -EPROTO;
 	(void)args_get_object(parameters, "context", &context);
 	(void)args_get_object(runtime, "fault", &fault);
-	if (!args_get_string(parameters, "id", &id) && !id)
+	if (!args_get_string(parameters, "id", &id))
 		return -EPROTO;
 	if (block_open(&block, sizeof(*job),
 		       strlen(id) + 1 + measure_texts(context, context_texts) +

@@ -16,11 +16,10 @@ struct forebay_job;
 struct forebay_run;
 
 /*
- * {"id":..,"context":..,"runtime":..}; with no id in it, that is `asked`. Without a context the
- * texts of it are NULL. -EPROTO: no runtime, or no state in it; -ENOMEM.
+ * {"id":..,"context":..,"runtime":..}. Without a context the texts of it are NULL. -EPROTO: no id,
+ * no runtime, or no state in it; -ENOMEM.
  */
-int job_answer_make_job(const struct cJSON *parameters, const char *asked,
-			struct forebay_job **ret_job) must_check;
+int job_answer_make_job(const struct cJSON *parameters, struct forebay_job **ret_job) must_check;
 
 /* {"run":..}. -EPROTO: no run, or no number in it; -ENOMEM. */
 int job_answer_make_run(const struct cJSON *parameters, struct forebay_run **ret_run) must_check;

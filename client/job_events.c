@@ -102,7 +102,7 @@ static int fill(struct forebay_job_event *event, const cJSON *parameters)
 		event->lost = (uint64_t)lost;
 		return 0;
 	}
-	r = job_answer_make_job(parameters, NULL, &event->job);
+	r = job_answer_make_job(parameters, &event->job);
 	if (r == 0 && event->kind == FOREBAY_JOB_EVENT_RESULT)
 		r = job_answer_make_run(parameters, &event->run);
 	return r;

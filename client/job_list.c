@@ -112,7 +112,7 @@ static int collect(struct forebay_connection *connection, const char *method, st
 static int make_job(const cJSON *parameters, void **ret_item)
 {
 	struct forebay_job *job;
-	int r = job_answer_make_job(parameters, NULL, &job);
+	int r = job_answer_make_job(parameters, &job);
 
 	if (r == 0)
 		*ret_item = job;

@@ -182,16 +182,13 @@ static void add_number(cJSON *object, const char *name, int64_t number)
 }
 
 /* What is no single member, or is told only if it is not what it always is. */
-static void prepare(cJSON *object, const char *asked)
+static void prepare(cJSON *object)
 {
 	const cJSON *context = print_find_field(object, "context");
 	const cJSON *runtime = print_find_field(object, "runtime");
 	const char *text = NULL;
 	int64_t number, end_usec;
 
-	/* It was asked for by its id, or that is not known here. */
-	if (!args_get_string(context, "name", &text) || strcmp(text, asked) != 0)
-		(void)cJSON_AddStringToObject(object, "id", asked);
 	if (args_get_int(context, "offset", &number) && number > 0)
 		add_number(object, "offset", number);
 	if (args_get_string(context, "checksum", &text) && strcmp(text, "none") != 0)
@@ -215,7 +212,7 @@ static enum verb_status show_job(struct verb_call *call, const char *parameters)
 
 	if (!object)
 		return report_failure(call, "OutOfMemory", "the answer", "it cannot be shown");
-	prepare(object, call->options.arguments[0]);
+	prepare(object);
 	show_parts(object);
 	cJSON_Delete(object);
 	return VERB_DONE;

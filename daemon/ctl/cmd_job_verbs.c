@@ -197,7 +197,7 @@ int cmd_job_describe(struct call *call, struct refusal *refusal)
 	if (r)
 		return r;
 	args_init(&args);
-	view_job(&args, job);
+	view_one(&args, job);
 	call_reply(call, &args);
 	return 0;
 }

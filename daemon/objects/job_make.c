@@ -218,15 +218,14 @@ static void row_written(struct catalogue_request *request)
 			job_free(job);
 		return;
 	}
-	if (is_new)
+	if (is_new) {
 		log_info("job", "made", "id=%s uid=%u", job->id_text,
 			 (unsigned int)job->owner->user->uid);
-	answer(making, 0, NULL);
-	if (job->gone)
-		return;
-	job_tell(job, JOB_EVENT_STATE, NULL);
-	if (is_new)
 		job_plan(job);
+	}
+	answer(making, 0, NULL);
+	if (!job->gone)
+		job_tell(job, JOB_EVENT_STATE, NULL);
 }
 
 /* It stands in for the one before, from now on. */

@@ -17,13 +17,13 @@
 #include "client/sized.h"
 #include "proto/args.h"
 
-static int make_job(const char *text, const char *asked, struct forebay_job **ret_job)
+static int make_job(const char *text, struct forebay_job **ret_job)
 {
 	cJSON *object = cJSON_Parse(text);
 	int r;
 
 	ck_assert_ptr_nonnull(object);
-	r = job_answer_make_job(object, asked, ret_job);
+	r = job_answer_make_job(object, ret_job);
 	cJSON_Delete(object);
 	return r;
 }
@@ -51,7 +51,7 @@ START_TEST(a_job_is_read_with_all_that_is_told_of_it)
 			 "\"timeout\",\"lastStartUSec\":9,\"lastEndUSec\":\"9007199254740993\","
 			 "\"lastPath\":\"/l\",\"fault\":{\"operation\":\"open\",\"path\":\"f\","
 			 "\"errno\":2,\"message\":\"m\"}}}",
-			 NULL, &job),
+			 &job),
 		0);
 	ck_assert_str_eq(job->id, "j1");
 	ck_assert_str_eq(job->name, "n");
@@ -84,8 +84,8 @@ START_TEST(what_is_not_told_of_a_job_is_unset)
 {
 	struct forebay_job *job;
 
-	ck_assert_int_eq(make_job("{\"runtime\":{\"state\":\"waiting\"}}", "asked", &job), 0);
-	ck_assert_str_eq(job->id, "asked");
+	ck_assert_int_eq(make_job("{\"id\":\"j2\",\"runtime\":{\"state\":\"waiting\"}}", &job), 0);
+	ck_assert_str_eq(job->id, "j2");
 	ck_assert_ptr_null(job->name);
 	ck_assert_ptr_null(job->last_path);
 	ck_assert_int_eq(job->next_usec, FOREBAY_UNSET);
@@ -142,7 +142,7 @@ START_TEST(an_answer_that_is_none_is_refused)
 	size_t i;
 
 	for (i = 0; i < sizeof(bad_jobs) / sizeof(bad_jobs[0]); i++)
-		ck_assert_msg(make_job(bad_jobs[i], NULL, &job) == -EPROTO, "%s", bad_jobs[i]);
+		ck_assert_msg(make_job(bad_jobs[i], &job) == -EPROTO, "%s", bad_jobs[i]);
 	for (i = 0; i < sizeof(bad_runs) / sizeof(bad_runs[0]); i++)
 		ck_assert_msg(make_run(bad_runs[i], &run) == -EPROTO, "%s", bad_runs[i]);
 	ck_assert_ptr_null(job);
