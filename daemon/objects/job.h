@@ -201,8 +201,9 @@ struct job_run {
 
 	/* Once it is over. */
 	struct catalogue_request save_request;
-	uint64_t job_id;   /* the job may be gone */
-	struct list waits; /* job_wait::link */
+	struct job_save_wait gone_wait; /* where its row goes with the job's */
+	uint64_t job_id;		/* the job may be gone */
+	struct list waits;		/* job_wait::link */
 };
 
 /* jobs.c */
@@ -228,10 +229,15 @@ void job_setup_fini(struct job_setup *setup);
 
 /* job_verbs.c */
 void job_set_state(struct job *job, enum job_state state);
-/* After a run, or a change of the schedule: waiting, paused or finished; it may be gone then. */
+/*
+ * After a run, or a change of the schedule: waiting, paused or finished, which the caller has
+ * to save; or gone, where it is forgotten.
+ */
 void job_settle(struct job *job);
 /* Keeps why; NULL: nothing is wrong. */
 void job_set_fault(struct job *job, const struct fault *fault);
+/* `wait` is told as soon as all that has happened to the job until now is in the catalogue. */
+void job_wait_saved(struct job *job, struct job_save_wait *wait);
 /* Its memory is gone: paused, now or when the run that is stopped by this is over. */
 void job_pause_for(struct job *job, const struct fault *fault);
 /* For good. */

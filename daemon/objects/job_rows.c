@@ -65,12 +65,17 @@ static void fill_setup(const struct job *job, const struct row_texts *texts,
 	row->auto_dismiss = options->auto_dismiss;
 }
 
-/* What was asked for while a run goes on holds also if the end of that run is never seen. */
+/*
+ * What was asked for while a run goes on holds also if the end of that run is never seen, and
+ * who asked for a single run does not come back to ask for another.
+ */
 static enum job_state state_to_save(const struct job *job)
 {
 	if (job->cancel_wanted)
 		return JOB_STATE_FINISHED;
-	return job->pause_wanted ? JOB_STATE_PAUSED : job->state;
+	if (job->pause_wanted || job->state == JOB_STATE_PAUSED)
+		return JOB_STATE_PAUSED;
+	return job->setup.one_run ? JOB_STATE_FINISHED : job->state;
 }
 
 static void fill_state(const struct job *job, struct catalogue_job *row)

@@ -180,6 +180,24 @@ static void log_result(const struct job_run *run)
 				   sizeof(path)));
 }
 
+static void gone_saved(struct job_save_wait *wait, int result)
+{
+	(void)result;
+	job_run_saved(wait->owner);
+}
+
+/* Together with what the job is now: there is no moment at which one is known without the other. */
+static void save(struct job_run *run)
+{
+	if (!run->job->gone) {
+		job_save_run_over(run);
+		return;
+	}
+	run->gone_wait.done = gone_saved;
+	run->gone_wait.owner = run;
+	job_wait_saved(run->job, &run->gone_wait);
+}
+
 /* From the loop, with nothing of it under way. */
 static void run_over(struct errand *errand, int unused)
 {
@@ -210,8 +228,8 @@ static void run_over(struct errand *errand, int unused)
 	run->job_id = job->id;
 	list_splice(&run->waits, &job->waits);
 	job_source_release(run);
-	job_save_run_over(run);
 	job_settle(job);
+	save(run);
 	jobs_wake(jobs);
 }
 

@@ -65,7 +65,9 @@ void job_pause_for(struct job *job, const struct fault *fault)
 	job_set_fault(job, fault);
 	if (job->run) {
 		job->pause_wanted = true;
-		job->run->fault = *fault;
+		/* One that is over did not end because of this. */
+		if (!job->run->over)
+			job->run->fault = *fault;
 		job_run_stop(job->run, JOB_RESULT_FAILED);
 	} else if (job->state == JOB_STATE_WAITING) {
 		pause_now(job);
@@ -84,8 +86,6 @@ static void finish(struct job *job)
 	job_set_buffer(job, NULL);
 	if (forget)
 		job_forget(job);
-	else
-		job_save(job);
 }
 
 void job_settle(struct job *job)
@@ -106,7 +106,6 @@ void job_settle(struct job *job)
 			job_make_ready(job, job->missed_usec, false);
 		job->missed_usec = OPTION_UNSET;
 	}
-	job_save(job);
 }
 
 /* ---- verbs ---- */
@@ -152,6 +151,12 @@ static void settle_saves(struct job *job)
 		job_tell_saved(&job->unsaved_waits, 0);
 }
 
+void job_wait_saved(struct job *job, struct job_save_wait *wait)
+{
+	expect_save(job, wait);
+	settle_saves(job);
+}
+
 void job_save_wait_cancel(struct job_save_wait *wait)
 {
 	list_remove(&wait->link);
@@ -173,8 +178,10 @@ static void resume(struct job *job)
 	job->pause_wanted = false;
 	job_due_skip(job);
 	job_plan(job);
-	/* All its times went by while it was paused. */
+	/* All its times may have gone by while it was paused: then it is finished. */
 	job_settle(job);
+	if (!job->gone)
+		job_save(job);
 }
 
 static int judge_and_do(struct job *job, enum job_verb verb, void (*action)(struct job *job),
@@ -214,13 +221,13 @@ int job_cancel(struct job *job, bool run_only, bool *ret_was_running, struct job
 		job->cancel_wanted = true;
 	if (job->run) {
 		job_run_stop(job->run, JOB_RESULT_CANCELED);
-		if (!run_only)
-			job_save(job);
 	} else {
 		job->last_result = JOB_RESULT_CANCELED;
 		job_drop_waits(job, JOB_RESULT_CANCELED);
 		finish(job);
 	}
+	if (!run_only && !job->gone)
+		job_save(job);
 	settle_saves(job);
 	return 0;
 }

@@ -1,0 +1,436 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""What may be asked of a job in each of its states, what comes of it, and that an answer holds.
+
+TABLE is the test's own copy of the table of verbs and states. Each of its cells is looked at
+three times: what is answered and what the job becomes; that the answer waits until the
+catalogue has it; and that it holds after a SIGKILL that follows the answer at once.
+"""
+
+import base64
+import contextlib
+import os
+import pathlib
+import shutil
+import sqlite3
+import tempfile
+import unittest
+
+from harness import (BUFFER, DAEMON, JOB, Daemon, ForebayTest, VarlinkError, main, wait_until)
+
+CONTENT = b"what is to be kept"
+STATES = ("waiting", "running", "paused", "finished")
+REFUSED = "WrongState"
+
+# What the job is in the end, in each state that it can be in when it is asked.
+TABLE = {
+    #              waiting     running     paused      finished
+    "Run":        ("waiting",  REFUSED,    "paused",   REFUSED),
+    "Pause":      ("paused",   "paused",   "paused",   REFUSED),
+    "Resume":     ("waiting",  "waiting",  "waiting",  REFUSED),
+    "Cancel":     ("finished", "finished", "finished", REFUSED),
+    "CancelRun":  (REFUSED,    "waiting",  REFUSED,    REFUSED),
+    "Dismiss":    (REFUSED,    REFUSED,    REFUSED,    "gone"),
+}
+CELLS = [(verb, state, after) for verb, row in TABLE.items() for state, after in zip(STATES, row)]
+
+# What a row says at once where the run goes on: what the job will be.
+PROMISED = {"Pause": "paused", "Cancel": "finished"}
+
+
+def encode(verb, job):
+    if verb == "CancelRun":
+        return JOB + "Cancel", {"id": job, "runOnly": True}
+    return JOB + verb, {"id": job}
+
+
+def call_verb(client, verb, job):
+    return client.call(*encode(verb, job))
+
+
+class Asked:
+    """Jobs in a wanted state; for tests that have self.client."""
+
+    made = 0
+
+    def make_buffer(self, client):
+        return client.call(BUFFER + "From", {"data": base64.b64encode(CONTENT).decode(),
+                                             "encoding": "base64"})["buffer"]["id"]
+
+    def create(self, **context):
+        Asked.made += 1
+        return self.client.call(JOB + "Create", {"context": {
+            "buffer": self.buffer, "path": f"slow-{Asked.made}", **context}})["id"]
+
+    def state(self, job, client=None):
+        try:
+            return (client or self.client).call(JOB + "Describe", {"id": job})["runtime"]["state"]
+        except VarlinkError as error:
+            self.assertEqual(JOB + "NoSuchJob", error.name)
+            return "gone"
+
+    def history(self, job):
+        return [reply["run"] for reply in self.client.more(JOB + "History", {"id": job}) if reply]
+
+    def in_state(self, state, stack, **context):
+        """A job, and the connection that waits for its run."""
+        job, runner = self.create(**context), None
+        if state == "running":
+            runner = stack.enter_context(self.daemon.client())
+            runner.send(JOB + "Run", {"id": job})
+            wait_until(lambda: self.state(job) == "running", "it runs")
+        elif state != "waiting":
+            call_verb(self.client, "Pause" if state == "paused" else "Cancel", job)
+        self.assertEqual(state, self.state(job))
+        return job, runner
+
+
+class Verbs(Asked, ForebayTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.mkdtemp()
+        os.chmod(cls.shared, 0o711)
+        cls.daemon_options = {
+            "faults": "write(slow):delay=150ms",
+            "config": f"[store users]\npath = {cls.shared}/users\nperUser = yes\n"}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.shared, ignore_errors=True)
+
+    @classmethod
+    def warm_up(cls, client):
+        buffer = Asked().make_buffer(client)
+        client.call(JOB + "Save", {"context": {"buffer": buffer, "path": "warm"}})
+        client.call(BUFFER + "Free", {"id": buffer})
+        if os.geteuid() == 0:
+            with cls.daemon.client(uid=65534) as other:
+                other.call(BUFFER + "Free", {"id": Asked().make_buffer(other)})
+
+    def setUp(self):
+        super().setUp()
+        self.buffer = self.make_buffer(self.client)
+
+    def tearDown(self):
+        for reply in list(self.client.more(JOB + "List")):
+            if not reply:
+                continue
+            job = reply["id"]
+            if self.state(job) != "finished":
+                call_verb(self.client, "Cancel", job)
+            wait_until(lambda job=job: self.state(job) == "finished", "it is over")
+            call_verb(self.client, "Dismiss", job)
+        super().tearDown()
+
+    @contextlib.contextmanager
+    def cell(self, verb, state, **context):
+        with self.subTest(verb=verb, state=state), contextlib.ExitStack() as stack:
+            job, runner = self.in_state(state, stack, **context)
+            yield job, runner
+        self.no_temporaries()
+
+    def check_run(self, verb, job, runner):
+        """How the run ended that went on when it was asked."""
+        reply = runner.receive()
+        run = reply.parameters["run"]
+        if verb in ("Cancel", "CancelRun"):
+            self.assertEqual((JOB + "RunFailed", "canceled"), (reply.error, run["result"]))
+            self.assertFalse(pathlib.Path(run.get("path", "/nowhere")).exists())
+        else:
+            self.assertEqual((None, "done"), (reply.error, run["result"]))
+            self.assertEqual(CONTENT, pathlib.Path(run["path"]).read_bytes())
+        return run
+
+    def check_cell(self, verb, state, after, job, runner):
+        runs = 1 if state == "running" else 0
+        if after == REFUSED:
+            with self.fails(JOB + REFUSED, id=job, state=state):
+                call_verb(self.client, verb, job)
+            after = "waiting" if state == "running" else state
+            reply = None
+        else:
+            reply = call_verb(self.client, verb, job)
+        if verb == "Run" and reply:
+            runs += 1
+            self.assertEqual((1, "done"), (reply["run"]["run"], reply["run"]["result"]))
+        elif reply is not None:
+            wanted = {"wasRunning": state == "running"} if verb.startswith("Cancel") else {}
+            self.assertEqual(wanted, reply)
+        if runner:
+            run = self.check_run(verb, job, runner)
+            self.assertEqual(1, run["run"])
+        wait_until(lambda: self.state(job) == after, f"it is {after} in the end")
+        if after == "gone":
+            self.assertEqual([{}], list(self.client.more(JOB + "List")))
+            return
+        runtime = self.client.call(JOB + "Describe", {"id": job})["runtime"]
+        self.assertEqual(runs, runtime["runs"])
+        self.assertEqual([runs] if runs else [], [run["run"] for run in self.history(job)])
+        if after == "finished" and runs:
+            self.assertEqual("canceled", runtime["lastResult"])
+        self.assertNotIn("fault", runtime)
+        call_verb(self.client, "Dismiss" if after == "finished" else "Cancel", job)
+        if after != "finished":
+            call_verb(self.client, "Dismiss", job)
+
+    def test_each_verb_in_each_state(self):
+        self.assertEqual(24, len(CELLS))
+        for verb, state, after in CELLS:
+            with self.cell(verb, state) as (job, runner):
+                self.check_cell(verb, state, after, job, runner)
+
+    def test_a_job_that_runs_obeys_the_last_wish(self):
+        for verbs, after in ((("Pause", "Cancel"), "finished"), (("Pause", "CancelRun"), "paused"),
+                             (("Pause", "Resume"), "paused"), (("Cancel", "Pause"), "finished"),
+                             (("CancelRun", "Cancel"), "finished")):
+            with self.cell(" ".join(verbs), "running") as (job, runner):
+                for verb in verbs:
+                    # The run may be over by then, and the job finished with it.
+                    with contextlib.suppress(VarlinkError):
+                        call_verb(self.client, verb, job)
+                runner.receive()
+                wait_until(lambda: self.state(job) == after, f"it is {after} in the end")
+
+    def test_a_run_of_a_paused_job_can_be_steered_too(self):
+        for verb, after in (("Cancel", "finished"), ("CancelRun", "paused"), ("Pause", "paused"),
+                            ("Resume", "paused")):
+            with self.cell(verb, "paused") as (job, _):
+                with self.daemon.client() as runner:
+                    runner.send(JOB + "Run", {"id": job})
+                    wait_until(lambda: self.state(job) == "running", "it runs")
+                    call_verb(self.client, verb, job)
+                    self.check_run(verb, job, runner)
+                wait_until(lambda: self.state(job) == after, f"it is {after} in the end")
+
+    def test_nobody_else_may_ask_and_root_may(self):
+        self.root_only()
+        other = self.connect(uid=65534)
+        buffer = self.make_buffer(other)
+        for verb, state, after in CELLS:
+            with self.cell(verb, state, name="mine") as (job, runner):
+                for text in (job, "mine"):
+                    with self.fails(JOB + "NoSuchJob", id=text):
+                        call_verb(other, verb, text)
+                self.assertEqual(state, self.state(job))
+                call_verb(self.client, "Dismiss" if state == "finished" else "Cancel", job)
+                if runner:
+                    runner.receive()
+                if state != "finished":
+                    wait_until(lambda: self.state(job) == "finished", "it is over")
+                    call_verb(self.client, "Dismiss", job)
+        theirs = other.call(JOB + "Create", {"context": {
+            "buffer": buffer, "path": "theirs", "store": "users", "name": "theirs"}})["id"]
+        with self.fails(JOB + "NoSuchJob", id="theirs"):
+            call_verb(self.client, "Pause", "theirs")
+        run = call_verb(self.client, "Run", theirs)["run"]
+        self.assertEqual("done", run["result"])
+        self.assertEqual(65534, os.stat(run["path"]).st_uid)
+        for verb, after in (("Pause", "paused"), ("Resume", "waiting"), ("Cancel", "finished"),
+                            ("Dismiss", "gone")):
+            call_verb(self.client, verb, theirs)
+            self.assertEqual(after, self.state(theirs, other))
+        other.call(BUFFER + "Free", {"id": buffer})
+
+
+class Held:
+    """The catalogue's lock in the test's hand: no commit of the daemon gets through."""
+
+    def __init__(self, daemon):
+        self.database = sqlite3.connect(f"{daemon.state}/catalogue.db", isolation_level=None)
+        self.database.execute("BEGIN IMMEDIATE")
+
+    def release(self):
+        if self.database:
+            self.database.execute("ROLLBACK")
+            self.database.close()
+        self.database = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.release()
+
+
+def read_rows(daemon, text, *parameters):
+    """Of a daemon that was killed: what the next one will find."""
+    with tempfile.TemporaryDirectory() as folder:
+        for path in pathlib.Path(daemon.state).glob("catalogue.db*"):
+            shutil.copy(path, folder)
+        with contextlib.closing(sqlite3.connect(f"{folder}/catalogue.db")) as database:
+            return database.execute(text, parameters).fetchall()
+
+
+def row_id(job):
+    """The number that the catalogue has for it."""
+    number = int(job[1:], 16)
+    return number - (1 << 64) if number >> 63 else number
+
+
+class Answers(Asked, unittest.TestCase):
+    """Nothing that was answered is lost."""
+
+    engines = None
+    engine = "auto"
+
+    def setUp(self):
+        self.daemon = Daemon(engine=self.engine, faults="write(slow):delay=150ms").start()
+        self.addCleanup(self.daemon.remove)
+        self.addCleanup(self.daemon.kill, remove=False)
+        self.begin()
+
+    def begin(self):
+        self.client = self.daemon.client()
+        self.addCleanup(self.client.close)
+        self.buffer = self.make_buffer(self.client)
+
+    def row_state(self, job):
+        rows = read_rows(self.daemon, "SELECT state FROM job WHERE id = ?", row_id(job))
+        return rows[0][0] if rows else "gone"
+
+    def test_an_answer_waits_for_its_row(self):
+        changes = [(verb, state) for verb, state, after in CELLS
+                   if after not in (REFUSED, state) and (verb, state) != ("Resume", "running")]
+        changes.append(("Run", "waiting"))
+        for verb, state in changes:
+            with self.subTest(verb=verb, state=state), contextlib.ExitStack() as stack:
+                job, runner = self.in_state(state, stack)
+                held = stack.enter_context(Held(self.daemon))
+                asking = stack.enter_context(self.daemon.client())
+                asking.send(*encode(verb, job))
+                if verb == "CancelRun":
+                    # It promises nothing that a row has to say.
+                    self.assertEqual({"wasRunning": True}, asking.receive(5).parameters)
+                else:
+                    with self.assertRaises(TimeoutError):
+                        asking.receive(0.25)
+                if runner:
+                    with self.assertRaises(TimeoutError):
+                        runner.receive(0.25)
+                # The loop serves everybody else meanwhile.
+                self.client.call(DAEMON + "Ping", timeout=5)
+                held.release()
+                if verb != "CancelRun":
+                    self.assertIsNone(asking.receive().error)
+                if runner:
+                    runner.receive()
+
+    def test_who_leaves_while_the_catalogue_is_slow_changes_nothing(self):
+        for verb, state, after in (("Pause", "waiting", "paused"), ("Cancel", "waiting", "finished"),
+                                   ("Dismiss", "finished", "gone"), ("Run", "waiting", "waiting")):
+            with self.subTest(verb=verb), contextlib.ExitStack() as stack:
+                job, _ = self.in_state(state, stack)
+                with Held(self.daemon):
+                    with self.daemon.client() as asking:
+                        asking.send(*encode(verb, job))
+                        with self.assertRaises(TimeoutError):
+                            asking.receive(0.1)
+                wait_until(lambda: self.client.call(DAEMON + "Describe")["usage"]["connections"]
+                           == 1, "the daemon knows that it has gone")
+                wait_until(lambda: self.state(job) == after, after)
+                if verb == "Run":
+                    wait_until(lambda: [run.get("result") for run in self.history(job)]
+                               == ["done"], "history has its run")
+
+    def test_what_was_answered_holds_after_a_kill(self):
+        for verb, state, after in CELLS:
+            if after == REFUSED:
+                continue
+            with self.subTest(verb=verb, state=state), contextlib.ExitStack() as stack:
+                job, runner = self.in_state(state, stack, name="kept")
+                reply = call_verb(self.client, verb, job)
+                self.daemon.kill(remove=False)
+                if runner and verb in PROMISED:
+                    after = PROMISED[verb]
+                elif runner:
+                    # What it was, unless the run was over before the kill.
+                    after = "running" if self.row_state(job) == "running" else after
+                self.assertEqual(after, self.row_state(job))
+                self.daemon.start()
+                self.begin()
+                # Without its memory what could run again is paused.
+                self.assertEqual(after if after in ("finished", "gone") else "paused",
+                                 self.state(job))
+                if after == "gone":
+                    self.assertEqual([], read_rows(self.daemon, "SELECT * FROM run"))
+                    continue
+                self.check_history(verb, job, runner, reply)
+                if after != "finished":
+                    call_verb(self.client, "Cancel", job)
+                call_verb(self.client, "Dismiss", job)
+
+    def check_history(self, verb, job, runner, reply):
+        history = self.history(job)
+        if verb == "Run":
+            self.assertEqual([reply["run"]], history)
+            self.assertEqual(CONTENT, pathlib.Path(reply["run"]["path"]).read_bytes())
+        elif not runner:
+            self.assertEqual([], history)
+        else:
+            (run,) = history
+            self.assertIn(run["result"], ("failed", "canceled", "done"))
+            if run["result"] == "failed":
+                self.assertEqual(("restart", "ECANCELED"), (run["fault"]["operation"],
+                                                            run["fault"]["errnoName"]))
+
+    def test_a_save_that_was_answered_leaves_no_job_and_one_cut_off_a_finished_one(self):
+        for _ in range(5):
+            self.client.call(JOB + "Save", {"context": {"buffer": self.buffer, "path": "saved"}})
+            self.daemon.kill(remove=False)
+            self.assertEqual([], read_rows(self.daemon, "SELECT id FROM job"))
+            self.assertEqual(CONTENT, self.daemon.file("saved").read_bytes())
+            self.daemon.start()
+            self.begin()
+        self.client.send(JOB + "Save", {"context": {"buffer": self.buffer, "path": "slow"}})
+        with self.daemon.client() as other:
+            def running():
+                jobs = [reply for reply in other.more(JOB + "List") if reply]
+                return jobs and jobs[0]["runtime"]["state"] == "running" and jobs[0]["id"]
+            job = wait_until(running, "it runs")
+        self.daemon.kill(remove=False)
+        self.daemon.start()
+        self.begin()
+        self.assertEqual("finished", self.state(job))
+        self.assertEqual(["failed"], [run["result"] for run in self.history(job)])
+        call_verb(self.client, "Dismiss", job)
+
+    def refused_by_the_catalogue(self, method, parameters):
+        self.client.send(method, parameters)
+        reply = self.client.receive()
+        self.assertEqual(("io.systemd.System", "EEXIST"),
+                         (reply.error, reply.parameters.get("errnoName")))
+
+    def test_a_catalogue_that_cannot_be_written_is_told_and_nothing_hangs(self):
+        jobs = {verb: self.create() for verb in ("Pause", "Resume", "Cancel", "Dismiss", "Run")}
+        call_verb(self.client, "Pause", jobs["Resume"])
+        call_verb(self.client, "Cancel", jobs["Dismiss"])
+        with contextlib.closing(sqlite3.connect(
+                f"{self.daemon.state}/catalogue.db", isolation_level=None)) as database:
+            for move in ("INSERT", "UPDATE", "DELETE"):
+                database.execute(f"CREATE TRIGGER full_{move} BEFORE {move} ON job BEGIN "
+                                 "SELECT RAISE(ABORT, 'no room'); END")
+            for verb, job in jobs.items():
+                with self.subTest(verb=verb):
+                    if verb == "Run":
+                        # The file is there, and safe; that history lacks it is logged.
+                        self.assertEqual("done", call_verb(self.client, verb, job)
+                                         ["run"]["result"])
+                        continue
+                    self.refused_by_the_catalogue(*encode(verb, job))
+            self.refused_by_the_catalogue(JOB + "Create", {"context": {
+                "buffer": self.buffer, "path": "new", "name": "new"}})
+            self.assertEqual("gone", self.state("new"))
+            for move in ("INSERT", "UPDATE", "DELETE"):
+                database.execute(f"DROP TRIGGER full_{move}")
+        self.assertIn("a run is not in the catalogue", self.daemon.log())
+        # What comes later is written, and what was asked for meanwhile with it.
+        self.assertEqual("paused", self.state(jobs["Pause"]))
+        call_verb(self.client, "Run", jobs["Pause"])
+        self.daemon.kill(remove=False)
+        self.assertEqual("paused", self.row_state(jobs["Pause"]))
+
+
+if __name__ == "__main__":
+    main()
