@@ -29,7 +29,7 @@ export LC_ALL=C
 
 programs="$FOREBAY_BUILD_DIR/tests/bench"
 runs=${FOREBAY_BENCH_RUNS:-9}
-rows=${FOREBAY_BENCH_ROWS:-1 2 3 4 5 6 7 8 9}
+rows=${FOREBAY_BENCH_ROWS:-1 2 3 4 5 6 7 8 9 10}
 mib=$((1024 * 1024))
 redis_pid=
 idle_pid=
@@ -71,6 +71,7 @@ prepare() {
 	cat >"$TMPDIR/many.conf" <<-END
 		[limits]
 		connections = 4096
+		jobs = 200000
 		ringBytes = 4G
 		streams = 8192
 	END
@@ -429,6 +430,57 @@ row_memory() {
 		"$(awk -v a="$idle" -v b="$connected" -v n="$count" 'BEGIN { printf "%.2f", (b - a) / n }')" KiB most 8
 }
 
+# jobs_up COUNT: a daemon with so many jobs that wait, and a hundred that look every 10 ms.
+jobs_up() {
+	daemon_up "$store" --config "$TMPDIR/many.conf"
+	"$programs/many_jobs" waiting "$SOCK" "$1" >"$TMPDIR/said" ||
+		{ echo "many_jobs failed" >&2; exit 1; }
+	"$programs/many_jobs" looking "$SOCK" 100 >"$TMPDIR/looking"
+}
+
+# Microseconds of CPU that the loop of this daemon takes for what is due in a second.
+loop_usec() {
+	local before
+	before=$(cut -d' ' -f1 "/proc/$1/task/$1/schedstat")
+	sleep 1
+	echo $((($(cut -d' ' -f1 "/proc/$1/task/$1/schedstat") - before) / 1000))
+}
+
+# A daemon that was up before, again: seconds until it answers.
+start_again() {
+	"$FOREBAYD" --socket "$SOCK" --state-directory "${SOCK%/s}/state" \
+		--store "default=$store" --config "$TMPDIR/many.conf" 2>>"$TMPDIR/again.log" &
+	again_pid=$!
+	"$programs/many_jobs" ready "$SOCK" | awk '/^seconds/ { print $2 }'
+}
+
+row_jobs() {
+	local i few_pid few many count=100000 resident
+	jobs_up 1000
+	few_pid=$DAEMON_PID few_log=$DAEMON_LOG
+	jobs_up $count
+	: >"$TMPDIR/due.pairs"
+	for ((i = 0; i <= runs; i++)); do
+		many=$(loop_usec "$DAEMON_PID") few=$(loop_usec "$few_pid")
+		[ "$i" -eq 0 ] || echo "$many $few" >>"$TMPDIR/due.pairs"
+	done
+	row "10 CPU for 10000 timer expiries, $count jobs waiting" us "1000 waiting" most 2 \
+		<"$TMPDIR/due.pairs"
+	note "the loop's thread, over a second in which each of a hundred jobs looks at its memory every 10 ms"
+	resident=$(awk '/^VmRSS:/ { print $2 / 1024 }' "/proc/$DAEMON_PID/status")
+	daemon_down
+	: >"$TMPDIR/starts"
+	for ((i = 0; i < 5; i++)); do
+		start_again >>"$TMPDIR/starts"
+		kill "$again_pid"
+		wait "$again_pid" || true
+	done
+	row_alone "10 start-up with all of them" "$(sort -n "$TMPDIR/starts" | sed -n 3p)" s most 1
+	note "median of 5, until it answers a call; making them took $(awk '/^seconds/ { print $2 }' "$TMPDIR/said") s; resident $(printf '%.0f' "$resident") MiB with them"
+	DAEMON_PID=$few_pid DAEMON_LOG=$few_log
+	daemon_down
+}
+
 prepare
 describe
 table_begin
@@ -445,5 +497,6 @@ fi
 ! wanted 7 || row_many
 ! wanted 8 || row_drain
 ! wanted 9 || row_memory
+! wanted 10 || row_jobs
 json_write "$FOREBAY_BUILD_DIR/bench.json"
 echo "written: $FOREBAY_BUILD_DIR/bench.json"
