@@ -252,7 +252,7 @@ class MadeAnew(SlowTest):
             "buffer": self.buffer, "name": "anew", **context}})["id"]
 
     def test_a_run_ends_by_the_context_that_it_began_with(self):
-        job = self.replace(path="slow-before", onlyIfChanged=True, checksum="sha256")
+        job = self.replace(path="slow-before", onlyIfChanged=True, mode="0600")
         with self.daemon.client() as runner:
             runner.send(JOB + "Run", {"id": job})
             wait_until(lambda: self.state(job) == "running", "it runs")
@@ -260,11 +260,26 @@ class MadeAnew(SlowTest):
             self.assertEqual("running", self.state(job))
             run = runner.receive().parameters["run"]
         self.assertEqual((1, str(self.daemon.file("slow-before"))), (run["run"], run["path"]))
-        self.assertTrue(run["digest"].startswith("sha256:"))
+        self.assertEqual(0o600, self.daemon.file("slow-before").stat().st_mode & 0o777)
         # The new one has no file yet, whatever the old one wrote.
         run = call_verb(self.client, "Run", job)["run"]
         self.assertEqual((2, "done", str(self.daemon.file("after"))),
                          (run["run"], run["result"], run["path"]))
+
+    def test_so_does_one_that_has_not_opened_its_file_yet(self):
+        job = self.replace(path="log", open="append", mode="0600")
+        with self.daemon.client() as runner, self.daemon.client() as other:
+            with Held(self.daemon):
+                runner.send(JOB + "Run", {"id": job})
+                wait_until(lambda: self.state(job) == "running", "it runs")
+                other.send(JOB + "Create", {"replace": True, "context": {
+                    "buffer": self.buffer, "name": "anew", "path": "later", "mode": "0644"}})
+                wait_until(lambda: self.client.call(JOB + "Describe", {"id": job})
+                           ["context"]["path"] == "later", "the new context")
+            self.assertEqual("done", runner.receive().parameters["run"]["result"])
+            self.assertEqual(job, other.receive().parameters["id"])
+        self.assertEqual(CONTENT, self.read_stored("log"))
+        self.assertEqual(0o600, self.daemon.file("log").stat().st_mode & 0o777)
 
     def test_runs_do_not_overlap_where_one_was_missed_meanwhile(self):
         schedule = {"everyUSec": 50_000}
@@ -364,6 +379,21 @@ class Answers(Asked, unittest.TestCase):
                     self.assertIsNone(asking.receive().error)
                 if runner:
                     runner.receive()
+
+    def test_a_run_that_writes_nothing_waits_for_its_row_too(self):
+        job = self.create(onlyIfChanged=True)
+        self.assertEqual("done", call_verb(self.client, "Run", job)["run"]["result"])
+        with self.daemon.client() as asking:
+            with Held(self.daemon):
+                asking.send(*encode("Run", job))
+                with self.assertRaises(TimeoutError):
+                    asking.receive(0.25)
+            run = asking.receive().parameters["run"]
+        self.assertEqual((2, "skipped"), (run["run"], run["result"]))
+        self.daemon.kill(remove=False)
+        self.daemon.start()
+        self.begin()
+        self.assertEqual(run, self.history(job)[0])
 
     def test_a_file_that_is_written_in_place_waits_for_the_row_of_its_run(self):
         for mode in ("append", "truncate"):
