@@ -369,6 +369,9 @@ class Answers(Asked, unittest.TestCase):
         elif not runner:
             self.assertEqual([], history)
         else:
+            # CancelRun does not wait for the row of a run that has just begun.
+            if verb == "CancelRun" and not history:
+                return
             (run,) = history
             self.assertIn(run["result"], ("failed", "canceled", "done"))
             if run["result"] == "failed":
