@@ -11,6 +11,8 @@
  *	job_calendar.c	calendar expressions, with the zones that they need
  *	job_due.c	times: when is it due, whose turn is it
  *	job_run.c	one run, from its first row to its last
+ *	job_path.c	what its file is called
+ *	job_compare.c	whether it would be the same as the last
  *	job_source.c	where the bytes of a run come from
  *	job_rows.c	to the catalogue
  *	job_restore.c	from the catalogue
@@ -199,7 +201,19 @@ struct job_run {
 	char content[DIGEST_TEXT_BYTES];
 	struct fault fault;
 
+	/* As it was when it began: a Create meanwhile is for the runs after it. */
+	struct stream_options options;
+	char *store;
+	bool only_if_changed;
+	bool replaced; /* there was such a Create */
+
+	/* Its first row. */
+	struct catalogue_request begun_request;
+	int first_row;	    /* -EINPROGRESS, then 0 or why it is not written */
+	bool waits_for_row; /* to be opened */
+
 	/* Once it is over. */
+	bool told;
 	struct catalogue_request save_request;
 	struct job_save_wait gone_wait; /* where its row goes with the job's */
 	uint64_t job_id;		/* the job may be gone */
@@ -279,11 +293,22 @@ void job_unready(struct job *job);
 /* Begins runs, as many as may go on at once; from the loop. */
 void jobs_wake(struct jobs *jobs);
 
-/* job_run.c */
+/* job_path.c */
 /* The template's path at that time of the wall clock. False: it does not fit. */
 struct path_template_words;
 bool job_expand_path(const char *text, int64_t usec, const struct path_template_words *words,
 		     char *path);
+/* Sets job_run::path. -ENAMETOOLONG, -ENOMEM. */
+int must_check job_make_path(struct job_run *run);
+
+/* job_compare.c */
+/*
+ * For a worker; may take long. job_run::content, what the last file was made of, becomes what
+ * this one would be. 1: that is the same, and the last file is there.
+ */
+int job_compare(struct errand *errand);
+
+/* job_run.c */
 /* -ENOMEM: nothing was begun. */
 int must_check job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand);
 /* Stops it at the next safe point, with this result. */
@@ -293,6 +318,8 @@ void job_drop_waits(struct job *job, enum job_result result);
 /* At the end of the daemon: its stream is not heard any more. */
 void job_run_drop(struct job_run *run);
 void job_run_get_record(const struct job_run *run, struct job_record *ret_record);
+/* Its first row is written, or `result` says why not. */
+void job_run_known(struct job_run *run, int result);
 /* Its last row is written, or cannot be: who waits hears of it, and it is freed. */
 void job_run_saved(struct job_run *run);
 
@@ -309,7 +336,8 @@ void job_source_release(struct job_run *run);
 /* Writes the job's row, and the run's with it. */
 void job_save(struct job *job);
 void job_save_record(struct job *job, const struct job_record *record);
-/* The row of a run that has begun; that of one that is over: job_run_saved() follows. */
+/* The row of a run that has begun, and that of one that is over: job_run_known() and
+ * job_run_saved() follow, perhaps at once. */
 void job_save_run_begun(struct job_run *run);
 void job_save_run_over(struct job_run *run);
 /* Calls all of them, and empties the list. */

@@ -250,10 +250,19 @@ static void take_over(struct job *job, struct making *making, struct buffer *buf
 	}
 	job_due_begin(job);
 	job_plan(job);
-	/* Its time came while its memory was gone. */
-	if (missed_usec != OPTION_UNSET && job->setup.options.missed == JOB_MISSED_ONCE)
-		job_make_ready(job, missed_usec, false);
+	if (job->setup.options.missed != JOB_MISSED_ONCE)
+		missed_usec = OPTION_UNSET;
 	job->missed_usec = OPTION_UNSET;
+	if (job->run) {
+		/* The end of that run will see to what was missed. */
+		job->run->replaced = true;
+		job->missed_usec = missed_usec;
+	} else if (!list_is_empty(&job->waits)) {
+		job_make_ready(job, OPTION_UNSET, true);
+	} else if (missed_usec != OPTION_UNSET) {
+		/* Its time came while its memory was gone. */
+		job_make_ready(job, missed_usec, false);
+	}
 }
 
 static int new_job(struct making *making, struct job_owner *owner, struct job **ret_job)

@@ -235,27 +235,34 @@ void job_save_record(struct job *job, const struct job_record *record)
 	}
 }
 
-void job_save_run_begun(struct job_run *run)
+static void check_run_saved(const struct catalogue_request *request, const struct job_run *run)
 {
-	struct job_record record;
-
-	job_run_get_record(run, &record);
-	job_save_record(run->job, &record);
-}
-
-static void run_over_saved(struct catalogue_request *request)
-{
-	struct job_run *run = request->owner;
 	char id_text[ID_TEXT_BYTES];
 
 	id_format(ID_JOB, run->job_id, id_text);
 	if (request->result < 0)
 		log_warning("job", "a run is not in the catalogue", "id=%s run=%llu errno=%s",
 			    id_text, (unsigned long long)run->number, err_name(request->result));
+}
+
+static void run_begun_saved(struct catalogue_request *request)
+{
+	struct job_run *run = request->owner;
+
+	check_run_saved(request, run);
+	job_run_known(run, request->result);
+}
+
+static void run_over_saved(struct catalogue_request *request)
+{
+	struct job_run *run = request->owner;
+
+	check_run_saved(request, run);
 	job_run_saved(run);
 }
 
-void job_save_run_over(struct job_run *run)
+static int save_run(struct job_run *run, struct catalogue_request *request,
+		    void (*done)(struct catalogue_request *request))
 {
 	struct job_record record;
 	struct catalogue_run row;
@@ -263,11 +270,24 @@ void job_save_run_over(struct job_run *run)
 
 	job_run_get_record(run, &record);
 	fill_run(run->job, &record, &row);
-	run->save_request.done = run_over_saved;
-	run->save_request.owner = run;
-	r = job_save_with(run->job, &row, &run->save_request);
-	if (r < 0) {
+	request->done = done;
+	request->owner = run;
+	r = job_save_with(run->job, &row, request);
+	if (r < 0)
 		not_saved(run->job, r);
+	return r;
+}
+
+void job_save_run_begun(struct job_run *run)
+{
+	int r = save_run(run, &run->begun_request, run_begun_saved);
+
+	if (r < 0)
+		job_run_known(run, r);
+}
+
+void job_save_run_over(struct job_run *run)
+{
+	if (save_run(run, &run->save_request, run_over_saved) < 0)
 		job_run_saved(run);
-	}
 }

@@ -23,12 +23,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 
 #include "daemon/base/cleanup.h"
 #include "daemon/base/log.h"
-#include "daemon/core/path_template.h"
 #include "daemon/io/catalogue_file.h"
 #include "daemon/io/clock.h"
 #include "daemon/objects/buffers.h"
@@ -36,10 +33,6 @@
 #include "daemon/objects/retention_sweep.h"
 
 #define NS_PER_USEC UINT64_C(1000)
-#define USEC_PER_SEC 1000000
-
-/* A digest is taken in pieces, so that no single call takes long. */
-#define DIGEST_PIECE_BYTES ((uint64_t)16 * 1024 * 1024)
 
 static int64_t now_usec(void)
 {
@@ -70,6 +63,7 @@ static void run_free(struct job_run *run)
 {
 	job_source_release(run);
 	holder_fini(&run->holder);
+	free(run->store);
 	free(run->path);
 	free(run->absolute_path);
 	free(run);
@@ -135,7 +129,8 @@ static void take_result(struct job_run *run)
 		free(job->last_path);
 		job->last_path = take_ptr(run->absolute_path);
 		run->absolute_path = job->last_path ? strdup(job->last_path) : NULL;
-		memcpy(job->content, run->content, sizeof(job->content));
+		if (!run->replaced)
+			memcpy(job->content, run->content, sizeof(job->content));
 	}
 	if (job_result_is_failure((enum job_result)run->result)) {
 		job->failures++;
@@ -153,7 +148,7 @@ static void plan_retry(const struct job_run *run)
 		job->attempts = 0;
 		return;
 	}
-	if (run->by_hand || job->pause_wanted || job->cancel_wanted ||
+	if (run->by_hand || run->replaced || job->pause_wanted || job->cancel_wanted ||
 	    job->attempts >= job->setup.options.retries)
 		return;
 	job->attempts++;
@@ -225,7 +220,6 @@ static void run_over(struct errand *errand, int unused)
 		sweep(job);
 	job_run_get_record(run, &record);
 	job_tell(job, JOB_EVENT_RESULT, &record);
-	run->job_id = job->id;
 	list_splice(&run->waits, &job->waits);
 	job_source_release(run);
 	job_settle(job);
@@ -239,7 +233,10 @@ void job_run_saved(struct job_run *run)
 
 	job_run_get_record(run, &record);
 	tell_waits(run->job_id, &run->waits, &record);
-	run_free(run);
+	run->told = true;
+	/* There was no memory for its last row, and its first is still on its way. */
+	if (run->first_row != -EINPROGRESS)
+		run_free(run);
 }
 
 static int drop_copy(struct errand *errand)
@@ -423,8 +420,8 @@ static void open_stream(struct job_run *run)
 {
 	const struct job *job = run->job;
 	struct stream_request request = {
-		.options = job->setup.options.stream,
-		.store = job->setup.store,
+		.options = run->options,
+		.store = run->store,
 		.path = run->path,
 		.destination_fd = -1,
 		.directory_fd = -1,
@@ -442,44 +439,35 @@ static void open_stream(struct job_run *run)
 		fail_run(run, "open", r < 0 ? r : -EACCES);
 }
 
+/*
+ * What is written in place has no temporary, and so nothing of which the row would follow that
+ * of the run: it waits for that one itself.
+ */
+static void open_when_known(struct job_run *run)
+{
+	bool in_place = run->options.open == STREAM_OPEN_APPEND ||
+			run->options.open == STREAM_OPEN_TRUNCATE;
+
+	if (run->stopped)
+		end_later(run, JOB_RESULT_CANCELED);
+	else if (!in_place || run->first_row == 0)
+		open_stream(run);
+	else if (run->first_row == -EINPROGRESS)
+		run->waits_for_row = true;
+	else
+		fail_run(run, "record", run->first_row);
+}
+
+void job_run_known(struct job_run *run, int result)
+{
+	run->first_row = result;
+	if (run->told)
+		run_free(run);
+	else if (run->waits_for_row)
+		open_when_known(run);
+}
+
 /* ---- whether anything has changed ---- */
-
-static int take_digest(struct job_run *run)
-{
-	int64_t kind = run->job->setup.options.stream.checksum;
-	struct digest *digest;
-	uint64_t at = 0;
-	int r = digest_new(kind == STREAM_CHECKSUM_NONE ? STREAM_CHECKSUM_XXH3 :
-							  (enum stream_checksum)kind,
-			   &digest);
-
-	while (r == 0 && at < run->source.bytes) {
-		uint64_t bytes = run->source.bytes - at;
-
-		if (bytes > DIGEST_PIECE_BYTES)
-			bytes = DIGEST_PIECE_BYTES;
-		r = digest_update(digest, run->source.memory + at, bytes);
-		at += bytes;
-	}
-	if (r == 0)
-		digest_text(digest, run->content);
-	digest_free(digest);
-	return r;
-}
-
-/* 1: the last file is there and was made of the same. The job's own fields do not change now. */
-static int compare(struct errand *errand)
-{
-	struct job_run *run = errand->owner;
-	const struct job *job = run->job;
-	struct stat facts;
-	int r = take_digest(run);
-
-	if (r < 0)
-		return r;
-	return job->content[0] != '\0' && strcmp(run->content, job->content) == 0 &&
-	       job->last_path && lstat(job->last_path, &facts) == 0 && S_ISREG(facts.st_mode);
-}
 
 static void compared(struct errand *errand, int result)
 {
@@ -487,12 +475,10 @@ static void compared(struct errand *errand, int result)
 
 	if (result < 0)
 		fail_run(run, "digest", result);
-	else if (run->stopped)
-		end_later(run, JOB_RESULT_CANCELED);
-	else if (result > 0)
+	else if (result > 0 && !run->stopped)
 		end_later(run, JOB_RESULT_SKIPPED);
 	else
-		open_stream(run);
+		open_when_known(run);
 }
 
 static void source_taken(struct job_run *run, int result)
@@ -503,89 +489,63 @@ static void source_taken(struct job_run *run, int result)
 			run->stopped = false;
 		fail_run(run, result == -ENXIO || result == -EDQUOT ? "memory" : "snapshot",
 			 result);
-	} else if (run->stopped) {
-		end_later(run, JOB_RESULT_CANCELED);
-	} else if (run->job->setup.options.only_if_changed) {
+	} else if (run->only_if_changed && !run->stopped) {
 		run->errand = (struct errand){
 			.name = "compare",
-			.run = compare,
+			.run = job_compare,
 			.done = compared,
 			.owner = run,
 		};
 		errand_start(run->job->jobs->registry, &run->errand);
 	} else {
-		open_stream(run);
+		open_when_known(run);
 	}
 }
 
 /* ---- the beginning ---- */
 
-struct local_time {
-	struct path_template_time time;
-	struct tm when;
-};
-
-static size_t write_time(const struct path_template_time *time, char letter, char *room,
-			 size_t room_bytes)
+/* It is not there if there is no memory for it. */
+static struct job_run *run_new(struct job *job)
 {
-	const struct local_time *local = container_of(time, struct local_time, time);
-	const char format[] = { '%', letter, '\0' };
+	struct job_run *run = calloc(1, sizeof(*run));
 
-	return strftime(room, room_bytes, format, &local->when);
-}
-
-bool job_expand_path(const char *text, int64_t usec, const struct path_template_words *words,
-		     char *path)
-{
-	struct local_time local = { .time = { write_time } };
-	time_t seconds = (time_t)(usec / USEC_PER_SEC);
-
-	return localtime_r(&seconds, &local.when) &&
-	       path_template_expand_job(text, &local.time, words, path);
-}
-
-static int make_path(struct job_run *run)
-{
-	const struct job *job = run->job;
-	const struct path_template_words words = {
-		.job = job->setup.name ? job->setup.name : job->id_text,
-		.host = job->jobs->host,
-		.run = run->number,
-	};
-	int64_t usec = run->scheduled_usec == OPTION_UNSET ? run->start_usec : run->scheduled_usec;
-	char path[PATH_TEMPLATE_BYTES];
-
-	if (!job_expand_path(job->setup.path, usec, &words, path))
-		return -ENAMETOOLONG;
-	run->path = strdup(path);
-	return run->path ? 0 : -ENOMEM;
+	if (!run)
+		return NULL;
+	list_init(&run->observer.link);
+	list_init(&run->waits);
+	run->job = job;
+	run->job_id = job->id;
+	run->options = job->setup.options.stream;
+	run->only_if_changed = job->setup.options.only_if_changed;
+	if (run->only_if_changed)
+		memcpy(run->content, job->content, sizeof(run->content));
+	run->store = strdup(job->setup.store);
+	run->result = JOB_RESULT_NONE;
+	run->first_row = -EINPROGRESS;
+	run->start_usec = now_usec();
+	run->end_usec = OPTION_UNSET;
+	if (!run->store ||
+	    holder_init(&run->holder, job->jobs->registry, job->owner->user->uid) < 0) {
+		free(run->store);
+		free(run);
+		return NULL;
+	}
+	return run;
 }
 
 int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 {
-	struct jobs *jobs = job->jobs;
-	struct job_run *run = calloc(1, sizeof(*run));
+	struct job_run *run = run_new(job);
 	int64_t timeout_usec = job->setup.options.timeout_usec;
 	int r;
 
 	if (!run)
 		return -ENOMEM;
-	list_init(&run->observer.link);
-	list_init(&run->waits);
-	r = holder_init(&run->holder, jobs->registry, job->owner->user->uid);
-	if (r < 0) {
-		free(run);
-		return r;
-	}
-	run->job = job;
 	run->by_hand = by_hand;
 	run->number = ++job->runs;
-	run->result = JOB_RESULT_NONE;
 	run->scheduled_usec = scheduled_usec;
-	run->start_usec = now_usec();
-	run->end_usec = OPTION_UNSET;
 	job->run = run;
-	jobs->running++;
+	job->jobs->running++;
 	if (job->buffer)
 		job->seen_version = buffer_version(job->buffer);
 	job_set_state(job, JOB_STATE_RUNNING);
@@ -593,7 +553,7 @@ int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 		job_set_due(job, JOB_DUE_TIMEOUT,
 			    clock_boot_ns() + (uint64_t)timeout_usec * NS_PER_USEC);
 	job_save_run_begun(run);
-	r = make_path(run);
+	r = job_make_path(run);
 	if (r < 0)
 		fail_run(run, "path", r);
 	else

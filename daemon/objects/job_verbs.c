@@ -70,6 +70,7 @@ void job_pause_for(struct job *job, const struct fault *fault)
 			job->run->fault = *fault;
 		job_run_stop(job->run, JOB_RESULT_FAILED);
 	} else if (job->state == JOB_STATE_WAITING) {
+		job_drop_waits(job, JOB_RESULT_FAILED);
 		pause_now(job);
 	}
 	job_save(job);

@@ -12,11 +12,12 @@ import contextlib
 import os
 import pathlib
 import shutil
-import sqlite3
 import tempfile
 import unittest
 
-from harness import (BUFFER, DAEMON, JOB, Daemon, ForebayTest, VarlinkError, main, wait_until)
+from catalogue_rows import Held, open_catalogue, read_rows, row_id
+from harness import (BUFFER, DAEMON, JOB, MIB, POOL, Daemon, ForebayTest, VarlinkError, main,
+                     wait_until)
 
 CONTENT = b"what is to be kept"
 STATES = ("waiting", "running", "paused", "finished")
@@ -85,20 +86,8 @@ class Asked:
         return job, runner
 
 
-class Verbs(Asked, ForebayTest):
-    @classmethod
-    def setUpClass(cls):
-        cls.shared = tempfile.mkdtemp()
-        os.chmod(cls.shared, 0o711)
-        cls.daemon_options = {
-            "faults": "write(slow):delay=150ms",
-            "config": f"[store users]\npath = {cls.shared}/users\nperUser = yes\n"}
-        super().setUpClass()
-
-    @classmethod
-    def tearDownClass(cls):
-        super().tearDownClass()
-        shutil.rmtree(cls.shared, ignore_errors=True)
+class SlowTest(Asked, ForebayTest):
+    """Runs that take a while; no job is left by a test."""
 
     @classmethod
     def warm_up(cls, client):
@@ -123,6 +112,22 @@ class Verbs(Asked, ForebayTest):
             wait_until(lambda job=job: self.state(job) == "finished", "it is over")
             call_verb(self.client, "Dismiss", job)
         super().tearDown()
+
+
+class Verbs(SlowTest):
+    @classmethod
+    def setUpClass(cls):
+        cls.shared = tempfile.mkdtemp()
+        os.chmod(cls.shared, 0o711)
+        cls.daemon_options = {
+            "faults": "write(slow):delay=150ms",
+            "config": f"[store users]\npath = {cls.shared}/users\nperUser = yes\n"}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.shared, ignore_errors=True)
 
     @contextlib.contextmanager
     def cell(self, verb, state, **context):
@@ -234,39 +239,80 @@ class Verbs(Asked, ForebayTest):
         other.call(BUFFER + "Free", {"id": buffer})
 
 
-class Held:
-    """The catalogue's lock in the test's hand: no commit of the daemon gets through."""
+class MadeAnew(SlowTest):
+    """Create with replace, or the end of its memory, while a job runs or waits for its turn."""
 
-    def __init__(self, daemon):
-        self.database = sqlite3.connect(f"{daemon.state}/catalogue.db", isolation_level=None)
-        self.database.execute("BEGIN IMMEDIATE")
+    daemon_options = {"faults": "write(slow):delay=600ms"}
+    RUNS_AT_ONCE = 32
 
-    def release(self):
-        if self.database:
-            self.database.execute("ROLLBACK")
-            self.database.close()
-        self.database = None
+    def replace(self, **context):
+        return self.client.call(JOB + "Create", {"replace": True, "context": {
+            "buffer": self.buffer, "name": "anew", **context}})["id"]
 
-    def __enter__(self):
-        return self
+    def test_a_run_ends_by_the_context_that_it_began_with(self):
+        job = self.replace(path="slow-before", onlyIfChanged=True, checksum="sha256")
+        with self.daemon.client() as runner:
+            runner.send(JOB + "Run", {"id": job})
+            wait_until(lambda: self.state(job) == "running", "it runs")
+            self.assertEqual(job, self.replace(path="after", onlyIfChanged=True, open="exclusive"))
+            self.assertEqual("running", self.state(job))
+            run = runner.receive().parameters["run"]
+        self.assertEqual((1, str(self.daemon.file("slow-before"))), (run["run"], run["path"]))
+        self.assertTrue(run["digest"].startswith("sha256:"))
+        # The new one has no file yet, whatever the old one wrote.
+        run = call_verb(self.client, "Run", job)["run"]
+        self.assertEqual((2, "done", str(self.daemon.file("after"))),
+                         (run["run"], run["result"], run["path"]))
 
-    def __exit__(self, *_):
-        self.release()
+    def test_runs_do_not_overlap_where_one_was_missed_meanwhile(self):
+        schedule = {"everyUSec": 50_000}
+        job = self.replace(path="slow-{run}", schedule=schedule)
+        for _ in range(3):
+            wait_until(lambda: self.state(job) == "running", "it runs")
+            skips = self.describe(job)["skips"]
+            wait_until(lambda: self.describe(job)["skips"] > skips, "a time was missed")
+            self.replace(path="slow-{run}", schedule=schedule)
+            wait_until(lambda runs=self.describe(job)["runs"]: self.describe(job)["runs"] > runs,
+                       "the next run")
+        call_verb(self.client, "Pause", job)
+        wait_until(lambda: self.state(job) == "paused", "it is paused")
+        runs = self.history(job)
+        self.assertEqual(list(range(len(runs), 0, -1)), [run["run"] for run in runs])
+        for later, earlier in zip(runs, runs[1:]):
+            self.assertGreaterEqual(later["startUSec"], earlier["endUSec"])
 
+    def describe(self, job):
+        return self.client.call(JOB + "Describe", {"id": job})["runtime"]
 
-def read_rows(daemon, text, *parameters):
-    """Of a daemon that was killed: what the next one will find."""
-    with tempfile.TemporaryDirectory() as folder:
-        for path in pathlib.Path(daemon.state).glob("catalogue.db*"):
-            shutil.copy(path, folder)
-        with contextlib.closing(sqlite3.connect(f"{folder}/catalogue.db")) as database:
-            return database.execute(text, parameters).fetchall()
+    def waiting_for_its_turn(self, stack, job):
+        """The connection that has asked for a run, with as many going on as there may be."""
+        others = [self.create() for _ in range(self.RUNS_AT_ONCE)]
+        for other in others:
+            stack.enter_context(self.daemon.client()).send(JOB + "Run", {"id": other})
+        wait_until(lambda: self.state(others[-1]) == "running", "all run")
+        runner = stack.enter_context(self.daemon.client())
+        runner.send(JOB + "Run", {"id": job})
+        return runner
 
+    def test_who_waits_for_its_turn_gets_a_run_of_the_new_context(self):
+        job = self.replace(path="old")
+        with contextlib.ExitStack() as stack:
+            runner = self.waiting_for_its_turn(stack, job)
+            self.client.call(DAEMON + "Ping")
+            self.replace(path="new")
+            run = runner.receive().parameters["run"]
+        self.assertEqual(("done", str(self.daemon.file("new"))), (run["result"], run["path"]))
 
-def row_id(job):
-    """The number that the catalogue has for it."""
-    number = int(job[1:], 16)
-    return number - (1 << 64) if number >> 63 else number
+    def test_who_waits_for_its_turn_hears_that_the_memory_is_gone(self):
+        self.client.call(POOL + "Create", {"context": {"name": "doomed", "sizeBytes": MIB}})
+        buffer = self.client.call(BUFFER + "From", {"data": "x", "pool": "doomed"})["buffer"]["id"]
+        job = self.replace(path="doomed", buffer=buffer)
+        with contextlib.ExitStack() as stack:
+            runner = self.waiting_for_its_turn(stack, job)
+            self.client.call(DAEMON + "Ping")
+            self.client.call(POOL + "Destroy", {"name": "doomed", "force": True})
+            self.assertEqual(JOB + "RunFailed", runner.receive().error)
+        self.assertEqual("paused", self.state(job))
 
 
 class Answers(Asked, unittest.TestCase):
@@ -316,6 +362,26 @@ class Answers(Asked, unittest.TestCase):
                     self.assertIsNone(asking.receive().error)
                 if runner:
                     runner.receive()
+
+    def test_a_file_that_is_written_in_place_waits_for_the_row_of_its_run(self):
+        for mode in ("append", "truncate"):
+            with self.subTest(open=mode), contextlib.ExitStack() as stack:
+                job = self.create(path=mode, open=mode)
+                held = stack.enter_context(Held(self.daemon))
+                asking = stack.enter_context(self.daemon.client())
+                asking.send(JOB + "Run", {"id": job})
+                with self.assertRaises(TimeoutError):
+                    asking.receive(0.3)
+                self.assertFalse(self.daemon.file(mode).exists())
+                # It can be stopped meanwhile, and then nothing is written.
+                if mode == "truncate":
+                    stack.enter_context(self.daemon.client()).send(*encode("CancelRun", job))
+                    wait_until(lambda job=job: self.state(job) == "running", "it is still there")
+                held.release()
+                reply = asking.receive()
+                self.assertEqual("done" if mode == "append" else "canceled",
+                                 reply.parameters["run"]["result"])
+                self.assertEqual(mode == "append", self.daemon.file(mode).exists())
 
     def test_who_leaves_while_the_catalogue_is_slow_changes_nothing(self):
         for verb, state, after in (("Pause", "waiting", "paused"), ("Cancel", "waiting", "finished"),
@@ -387,11 +453,10 @@ class Answers(Asked, unittest.TestCase):
             self.daemon.start()
             self.begin()
         self.client.send(JOB + "Save", {"context": {"buffer": self.buffer, "path": "slow"}})
+        # There is a temporary once the row of its run is there.
+        wait_until(lambda: any(".forebay-" in name for name in self.daemon.files()), "it runs")
         with self.daemon.client() as other:
-            def running():
-                jobs = [reply for reply in other.more(JOB + "List") if reply]
-                return jobs and jobs[0]["runtime"]["state"] == "running" and jobs[0]["id"]
-            job = wait_until(running, "it runs")
+            (job,) = [reply["id"] for reply in other.more(JOB + "List")]
         self.daemon.kill(remove=False)
         self.daemon.start()
         self.begin()
@@ -409,8 +474,7 @@ class Answers(Asked, unittest.TestCase):
         jobs = {verb: self.create() for verb in ("Pause", "Resume", "Cancel", "Dismiss", "Run")}
         call_verb(self.client, "Pause", jobs["Resume"])
         call_verb(self.client, "Cancel", jobs["Dismiss"])
-        with contextlib.closing(sqlite3.connect(
-                f"{self.daemon.state}/catalogue.db", isolation_level=None)) as database:
+        with contextlib.closing(open_catalogue(self.daemon)) as database:
             for move in ("INSERT", "UPDATE", "DELETE"):
                 database.execute(f"CREATE TRIGGER full_{move} BEFORE {move} ON job BEGIN "
                                  "SELECT RAISE(ABORT, 'no room'); END")
