@@ -58,10 +58,10 @@ class Asked:
         return client.call(BUFFER + "From", {"data": base64.b64encode(CONTENT).decode(),
                                              "encoding": "base64"})["buffer"]["id"]
 
-    def create(self, **context):
+    def create(self, path="quick", **context):
         Asked.made += 1
         return self.client.call(JOB + "Create", {"context": {
-            "buffer": self.buffer, "path": f"slow-{Asked.made}", **context}})["id"]
+            "buffer": self.buffer, "path": f"{path}-{Asked.made}", **context}})["id"]
 
     def state(self, job, client=None):
         try:
@@ -75,7 +75,9 @@ class Asked:
 
     def in_state(self, state, stack, **context):
         """A job, and the connection that waits for its run."""
-        job, runner = self.create(**context), None
+        context.setdefault("path", "slow" if state == "running" else "quick")
+        job = self.create(**context)
+        runner = None
         if state == "running":
             runner = stack.enter_context(self.daemon.client())
             runner.send(JOB + "Run", {"id": job})
@@ -120,7 +122,7 @@ class Verbs(SlowTest):
         cls.shared = tempfile.mkdtemp()
         os.chmod(cls.shared, 0o711)
         cls.daemon_options = {
-            "faults": "write(slow):delay=150ms",
+            "faults": "write(slow):delay=400ms",
             "config": f"[store users]\npath = {cls.shared}/users\nperUser = yes\n"}
         super().setUpClass()
 
@@ -201,7 +203,7 @@ class Verbs(SlowTest):
     def test_a_run_of_a_paused_job_can_be_steered_too(self):
         for verb, after in (("Cancel", "finished"), ("CancelRun", "paused"), ("Pause", "paused"),
                             ("Resume", "paused")):
-            with self.cell(verb, "paused") as (job, _):
+            with self.cell(verb, "paused", path="slow") as (job, _):
                 with self.daemon.client() as runner:
                     runner.send(JOB + "Run", {"id": job})
                     wait_until(lambda: self.state(job) == "running", "it runs")
@@ -286,7 +288,7 @@ class MadeAnew(SlowTest):
 
     def waiting_for_its_turn(self, stack, job):
         """The connection that has asked for a run, with as many going on as there may be."""
-        others = [self.create() for _ in range(self.RUNS_AT_ONCE)]
+        others = [self.create("slow") for _ in range(self.RUNS_AT_ONCE)]
         for other in others:
             stack.enter_context(self.daemon.client()).send(JOB + "Run", {"id": other})
         wait_until(lambda: self.state(others[-1]) == "running", "all run")
@@ -322,7 +324,7 @@ class Answers(Asked, unittest.TestCase):
     engine = "auto"
 
     def setUp(self):
-        self.daemon = Daemon(engine=self.engine, faults="write(slow):delay=150ms").start()
+        self.daemon = Daemon(engine=self.engine, faults="write(slow):delay=400ms").start()
         self.addCleanup(self.daemon.remove)
         self.addCleanup(self.daemon.kill, remove=False)
         self.begin()
@@ -367,12 +369,13 @@ class Answers(Asked, unittest.TestCase):
         for mode in ("append", "truncate"):
             with self.subTest(open=mode), contextlib.ExitStack() as stack:
                 job = self.create(path=mode, open=mode)
+                path = self.client.call(JOB + "Describe", {"id": job})["context"]["path"]
                 held = stack.enter_context(Held(self.daemon))
                 asking = stack.enter_context(self.daemon.client())
                 asking.send(JOB + "Run", {"id": job})
                 with self.assertRaises(TimeoutError):
                     asking.receive(0.3)
-                self.assertFalse(self.daemon.file(mode).exists())
+                self.assertFalse(self.daemon.file(path).exists())
                 # It can be stopped meanwhile, and then nothing is written.
                 if mode == "truncate":
                     stack.enter_context(self.daemon.client()).send(*encode("CancelRun", job))
@@ -381,7 +384,7 @@ class Answers(Asked, unittest.TestCase):
                 reply = asking.receive()
                 self.assertEqual("done" if mode == "append" else "canceled",
                                  reply.parameters["run"]["result"])
-                self.assertEqual(mode == "append", self.daemon.file(mode).exists())
+                self.assertEqual(mode == "append", self.daemon.file(path).exists())
 
     def test_who_leaves_while_the_catalogue_is_slow_changes_nothing(self):
         for verb, state, after in (("Pause", "waiting", "paused"), ("Cancel", "waiting", "finished"),

@@ -6,14 +6,12 @@ import base64
 import hashlib
 import mmap
 import os
-import pathlib
-import re
 import threading
 import time
 import unittest
 
 from harness import (BUFFER, JOB, KIB, MIB, POOL, SERVICE, STORE, STREAM, Daemon, ForebayTest,
-                     VarlinkError, main, random_bytes, wait_until)
+                     VarlinkError, main, wait_until)
 
 DAY = 86_400_000_000
 HOUR = 3_600_000_000
@@ -26,12 +24,6 @@ BLOCKS_OFFSET = 4
 
 def now_usec():
     return time.time_ns() // 1000
-
-
-def call_verb(test, verb, job):
-    if verb == "CancelRun":
-        return test.job("Cancel", job, runOnly=True)
-    return test.job(verb, job)
 
 
 class JobTest(ForebayTest):
@@ -214,39 +206,8 @@ class Runs(JobTest):
             self.history(job, limit=0)
 
 
-class Verbs(JobTest):
-    """Every verb in every state, by a table of the test's own."""
-
-    TABLE = {
-        "Run": {"waiting": "waiting", "paused": "paused", "finished": None},
-        "Pause": {"waiting": "paused", "paused": "paused", "finished": None},
-        "Resume": {"waiting": "waiting", "paused": "waiting", "finished": None},
-        "Cancel": {"waiting": "finished", "paused": "finished", "finished": None},
-        "CancelRun": {"waiting": None, "paused": None, "finished": None},
-        "Dismiss": {"waiting": None, "paused": None, "finished": "gone"},
-    }
-
-    def in_state(self, state):
-        job = self.create("state")
-        if state == "paused":
-            self.job("Pause", job)
-        if state == "finished":
-            self.assertEqual({"wasRunning": False}, self.job("Cancel", job))
-        self.assertEqual(state, self.state(job))
-        return job
-
-    def test_each_verb_in_each_state(self):
-        for verb, row in self.TABLE.items():
-            for state, after in row.items():
-                with self.subTest(verb=verb, state=state):
-                    job = self.in_state(state)
-                    if after is None:
-                        with self.fails(JOB + "WrongState", id=job, state=state):
-                            call_verb(self, verb, job)
-                        after = state
-                    else:
-                        call_verb(self, verb, job)
-                    self.assertEqual(None if after == "gone" else after, self.state(job))
+class Named(JobTest):
+    """Whose a job is, and what it holds."""
 
     def test_by_id_or_name_and_nobody_elses(self):
         job = self.create("named", name="a name")
@@ -396,39 +357,6 @@ class WhileRunning(JobTest):
     """Runs that take half a second, and what is asked of their jobs meanwhile."""
 
     daemon_options = {"faults": "write(slow):delay=500ms"}
-
-    # What is answered (None: WrongState), and the state after the run.
-    TABLE = {
-        "Run": None, "Pause": "paused", "Resume": "waiting", "Cancel": "finished",
-        "CancelRun": "waiting", "Dismiss": None,
-    }
-
-    def test_each_verb_while_a_run_goes_on(self):
-        for verb, after in self.TABLE.items():
-            with self.subTest(verb=verb):
-                job = self.create(f"slow-{verb}")
-                waiting = self.connect()
-                waiting.send(JOB + "Run", {"id": job})
-                self.until_state(job, "running")
-                wait_until(lambda: any(".forebay-" in name for name in self.daemon.files()),
-                           "its file is being written")
-                if after is None:
-                    with self.fails(JOB + "WrongState", id=job, state="running"):
-                        call_verb(self, verb, job)
-                else:
-                    reply = call_verb(self, verb, job)
-                    if verb.startswith("Cancel"):
-                        self.assertEqual({"wasRunning": True}, reply)
-                    else:
-                        self.assertEqual("running", self.state(job))
-                reply = waiting.receive()
-                if verb.startswith("Cancel"):
-                    self.assertEqual(JOB + "RunFailed", reply.error)
-                    self.assertEqual("canceled", reply.parameters["run"]["result"])
-                else:
-                    self.assertEqual("done", reply.parameters["run"]["result"])
-                self.assertEqual(after or "waiting", self.state(job))
-        self.no_temporaries()
 
     def test_a_run_that_takes_too_long_is_stopped(self):
         job = self.create("slow-timeout", timeoutUSec=50_000)
@@ -656,6 +584,7 @@ class BadInput(JobTest):
                 ("context.schedule.atUSec", {"schedule": {"atUSec": -5}}),
                 ("context.schedule.calendar", {"schedule": {"calendar": "no such day"}}),
                 ("context.schedule.calendar", {"schedule": {"calendar": "2001-01-01"}}),
+                ("context.schedule.calendar", {"schedule": {"calendar": "*-02-30"}}),
                 ("context.jitterUSec", {"schedule": {"everyUSec": HOUR},
                                         "jitterUSec": 2 * HOUR})):
             self.refused(parameter, JOB + "BadSchedule", **context)
@@ -685,6 +614,23 @@ class BadInput(JobTest):
         self.root_only()
         with self.fails(BUFFER + "NoSuchBuffer", id=self.buffer):
             self.create(client=self.connect(uid=65534))
+
+    def test_a_job_stays_as_it_is_where_its_replacement_is_refused(self):
+        job = self.create(name="stays", schedule={"calendar": "2099-01-01"}, labels={"a": "b"})
+        before = self.job("Describe", job)
+        for error, context in (
+                (JOB + "BadSchedule", {"schedule": {"calendar": "2001-01-01"}}),
+                (JOB + "BadSchedule", {"schedule": {"calendar": "no such day"}}),
+                (JOB + "BadSchedule", {"schedule": {"everyUSec": 1}}),
+                (STORE + "PathRefused", {"path": "../x"}),
+                (STORE + "NoSuchStore", {"store": "nowhere"}),
+                (BUFFER + "NoSuchBuffer", {"buffer": "b0123456789abcdef"}),
+                (BUFFER + "OutOfRange", {"offset": 19}),
+                (SERVICE + "InvalidParameter", {"retention": {"keepLast": 0}})):
+            with self.subTest(context=context):
+                with self.fails(error):
+                    self.create(name="stays", replace=True, **context)
+                self.assertEqual(before, self.job("Describe", job))
 
     def test_names_that_exist(self):
         job = self.create(name="taken")
@@ -773,51 +719,6 @@ class Restart(unittest.TestCase):
         daemon.start()
         with daemon.client() as client:
             self.assertEqual([{}], list(client.more(JOB + "List")))
-        daemon.stop()
-
-    def check(self, daemon, client, kept):
-        """What was told before the kill is still so, and no file is torn."""
-        for number in range(8):
-            history = [reply["run"] for reply in client.more(
-                JOB + "History", {"id": f"job{number}", "limit": 1000})]
-            numbers = [run["run"] for run in history]
-            self.assertEqual(list(range(len(numbers), 0, -1)), numbers)
-            runtime = client.call(JOB + "Describe", {"id": f"job{number}"})["runtime"]
-            self.assertEqual(len(numbers), runtime["runs"])
-            ended = {run["run"]: run for run in history}
-            for run in history:
-                self.assertIn("result", run)
-                if run["result"] == "done":
-                    content = pathlib.Path(run["path"]).read_bytes()
-                    self.assertEqual("sha256:" + hashlib.sha256(content).hexdigest(),
-                                     run["digest"])
-            for run, result in kept.get(number, {}).items():
-                self.assertEqual(result, ended[run]["result"])
-            kept[number] = {run: ended[run]["result"] for run in ended}
-            for path in pathlib.Path(daemon.store, str(number)).glob("[0-9]*"):
-                self.assertTrue(re.fullmatch("[0-9]+", path.name), path)
-                content = path.read_bytes()
-                self.assertEqual(1, len(set(content)), path)
-                self.assertEqual(64 * KIB, len(content), path)
-                self.assertLessEqual(int(path.name), runtime["runs"])
-
-    def test_killed_at_any_moment_nothing_is_torn_or_lost(self):
-        import random
-        dice = random.Random(4)
-        daemon = self.start()
-        kept = {}
-        for round_number in range(20):
-            with daemon.client() as client:
-                for number in range(8):
-                    self.make(client, number, bytes([65 + round_number]) * 64 * KIB,
-                              schedule={"everyUSec": 30_000}, consistency="live")
-                time.sleep(dice.uniform(0.02, 0.25))
-            daemon.kill(remove=False)
-            daemon.start()
-            wait_until(lambda: not list(pathlib.Path(daemon.store).rglob(".forebay-*")),
-                       "the temporaries are swept")
-            with daemon.client() as client:
-                self.check(daemon, client, kept)
         daemon.stop()
 
 
