@@ -296,20 +296,35 @@ static void look_at_bad_head(struct stream *stream)
 	stream_producer_gone(stream);
 }
 
+/* Writes end, or the engine has room for one that waits: both run the pump. */
+static bool will_look_again(const struct stream *stream)
+{
+	return stream->transfers_busy > 0 || stream_transform_is_busy(stream) ||
+	       engine_is_waiting(&stream->room);
+}
+
+/* Where others wait for the disk as well, the producer goes on while this one waits its turn. */
+static bool gathers(struct stream *stream, uint64_t bytes)
+{
+	if (!will_look_again(stream) && bytes > 0 && bytes < stream->flow.config.sink_bytes &&
+	    stream->target != STREAM_TARGET_OUTLET && !engine_has_turn(&stream->room) &&
+	    engine_is_crowded(stream->registry->engine, stream->device))
+		stream_wait_for_room(stream, bytes);
+	return will_look_again(stream);
+}
+
 /*
- * While writes are in flight the look that follows them is certain. Until then a few bytes
- * would only make a small batch, and an odd end would part a page between two writes.
+ * Where a later look is certain, less than a whole batch would only make a small one, which is
+ * not worth a write past the page cache, and an odd end would part a page between two writes.
  */
-static uint64_t bytes_worth_taking(const struct stream *stream, const struct ring_view *view)
+static uint64_t bytes_worth_taking(struct stream *stream, const struct ring_view *view)
 {
 	uint64_t bytes = view->head - stream->accepted;
 	uint64_t odd = offset_in_page(stream, view->head);
 
-	bool busy = stream->transfers_busy > 0 || stream_transform_is_busy(stream);
-
-	if (!busy || view->ended != 0 || view->need != stream->ring.need)
+	if (view->ended != 0 || view->need != stream->ring.need || !gathers(stream, bytes))
 		return bytes;
-	if (bytes < stream->ring.bytes / STREAM_SINKS)
+	if (bytes < stream->flow.config.sink_bytes)
 		return 0;
 	/* A segment ends where the producer's writes do. */
 	return stream->rotate ? bytes : bytes - odd;
@@ -373,12 +388,10 @@ bool stream_ring_look_lazily(struct stream *stream)
 bool stream_ring_sleep(struct stream *stream)
 {
 	struct stream_ring *ring = &stream->ring;
-	bool others_wake;
+	bool others_wake = stream->sync_busy || will_look_again(stream);
 
 	if (!ring->header || ring->closed || stream->stopping || stream->ended)
 		return false;
-	others_wake =
-		stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream);
 	store(&ring->header->sleeping, others_wake ? 0 : 1);
 	if (others_wake)
 		return false;

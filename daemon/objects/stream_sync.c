@@ -79,6 +79,13 @@ static uint64_t length_after_sync(struct stream *stream)
 	return length;
 }
 
+/* Where others wait for the disk as well, one sync for all that is under way is better than two. */
+static bool waits_for_more(const struct stream *stream)
+{
+	return stream->transfers_busy > 0 &&
+	       engine_is_crowded(stream->registry->engine, stream->device);
+}
+
 /*
  * Somebody waits, and there is no point in waiting for more to be written first: nothing is
  * under way that the same sync could cover, or what is written is enough for the drain.
@@ -90,7 +97,8 @@ static bool sync_is_waited_for(struct stream *stream)
 	bool full = held && stream->ring.bytes > 0 &&
 		    stream->accepted - stream->synced == stream->ring.bytes;
 
-	if (need && length_after_sync(stream) <= (uint64_t)stream->options.low_water_mark)
+	if (need && !waits_for_more(stream) &&
+	    length_after_sync(stream) <= (uint64_t)stream->options.low_water_mark)
 		return true;
 	if (stream_transform_needs_sync(stream))
 		return true;
