@@ -25,6 +25,11 @@
 #define MADV_COLLAPSE 25
 #endif
 
+/* Kernel 5.14; an older one does without. */
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ 22
+#endif
+
 /* Where huge pages have another size we go without them. */
 #define HUGE_BYTES ((size_t)2 * 1024 * 1024)
 
@@ -139,7 +144,7 @@ int memfd_map(int fd, size_t size, unsigned int flags, struct mapping *ret_mappi
 	if (bytes == MAP_FAILED)
 		return -errno;
 	if (flags & MEMFD_MAP_HUGE)
-		(void)madvise(bytes, size, MADV_HUGEPAGE);	/* a wish */
+		(void)madvise(bytes, size, MADV_HUGEPAGE); /* a wish */
 	ret_mapping->bytes = bytes;
 	ret_mapping->length = size;
 	return 0;
@@ -163,6 +168,9 @@ int memfd_map_twice(int fd, size_t header, size_t data, struct mapping *ret_mapp
 		(void)munmap(bytes, length);
 		return -error;
 	}
+	/* Huge pages fill the tables by themselves; for others one call is less than many faults. */
+	if (data < HUGE_BYTES)
+		(void)madvise(bytes, header + data, MADV_POPULATE_READ);
 	ret_mapping->bytes = bytes;
 	ret_mapping->length = length;
 	return 0;
