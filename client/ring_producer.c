@@ -12,11 +12,6 @@
 
 #include "proto/ring.h"
 
-/* Kernel 5.14; older headers do not have it, and older kernels do without. */
-#ifndef MADV_POPULATE_READ
-#define MADV_POPULATE_READ 22
-#endif
-
 /* The daemon asks for transparent huge pages, which on most machines have this size. */
 #define HUGE_BYTES ((size_t)2 << 20)
 
@@ -95,9 +90,6 @@ static int map_twice(int memory_fd, size_t ring_bytes, unsigned char **ret_base)
 		(void)munmap(base, whole_bytes);
 		return error;
 	}
-	/* Huge pages fill the tables by themselves; for others one call is less than many faults. */
-	if (ring_bytes < HUGE_BYTES)
-		(void)madvise(base, FOREBAY_RING_HEADER_BYTES + ring_bytes, MADV_POPULATE_READ);
 	*ret_base = base;
 	return 0;
 }

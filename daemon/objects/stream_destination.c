@@ -253,7 +253,7 @@ int stream_destination_make_ring(struct errand *errand)
 {
 	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
 	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
-	int r = memfd_make("forebay-ring", size, MEMFD_HUGE, &opening->ring_fd);
+	int r = memfd_make_ahead("forebay-ring", size, STREAM_RING_READY_BYTES, &opening->ring_fd);
 
 	if (r < 0)
 		return r;

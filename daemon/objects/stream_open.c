@@ -117,6 +117,7 @@ static void opened(struct stream *stream)
 
 	stream_set_state(stream, STREAM_STATE_OPEN);
 	stream->registry->counters.streams_opened++;
+	stream_ring_fill(stream);
 	answer(stream, 0, NULL);
 	stream_tell(stream, STREAM_EVENT_OPEN);
 	if (stream->shutting_down)

@@ -36,12 +36,122 @@ static void store(struct forebay_ring_word *word, uint64_t value)
 	__atomic_store_n(&word->value, value, __ATOMIC_RELEASE);
 }
 
+static void disconnect(struct stream_ring *ring)
+{
+	if (ring->signal_event)
+		event_free(ring->signal_event);
+	ring->signal_event = NULL;
+	ring->signal_fd = fd_close(ring->signal_fd);
+}
+
+/*
+ * What is made of its memory after Open was answered. In order and on one worker: it is faster
+ * than a producer, so that one finds huge pages wherever it comes.
+ */
+struct ring_fill {
+	struct errand errand;
+	struct stream *stream; /* NULL: its ring is gone */
+	int memory_fd;
+	uint64_t bytes;
+	bool begun;
+	atomic_bool stop;
+};
+
+static int run_fill(struct errand *errand)
+{
+	struct ring_fill *fill = container_of(errand, struct ring_fill, errand);
+	uint64_t at = STREAM_RING_READY_BYTES;
+	int r = 0;
+
+	while (r == 0 && at < fill->bytes && !atomic_load(&fill->stop)) {
+		uint64_t left = fill->bytes - at;
+		uint64_t part = left < MEMFD_FILL_BYTES ? left : MEMFD_FILL_BYTES;
+
+		r = memfd_fill(fill->memory_fd, at, part);
+		at += part;
+	}
+	return r;
+}
+
+static void free_fill(struct ring_fill *fill)
+{
+	fd_close(fill->memory_fd);
+	free(fill);
+}
+
+static void fill_done(struct errand *errand, int result)
+{
+	struct ring_fill *fill = container_of(errand, struct ring_fill, errand);
+	struct stream *stream = fill->stream;
+
+	free_fill(fill);
+	if (!stream)
+		return;
+	stream->ring.fill = NULL;
+	if (result < 0 && !stream->ring.closed && !stream->stopping)
+		stream_fail(stream, "ring", result, -1);
+	stream_pump(stream);
+}
+
+/* Takes what it needs, so that nothing is missing when it begins. */
+static int prepare_fill(struct stream *stream, int memory_fd)
+{
+	uint64_t bytes = FOREBAY_RING_HEADER_BYTES + (uint64_t)stream->options.ring_bytes;
+	struct ring_fill *fill;
+
+	if (bytes <= STREAM_RING_READY_BYTES)
+		return 0;
+	fill = calloc(1, sizeof(*fill));
+	if (!fill)
+		return -ENOMEM;
+	fill->memory_fd = fd_duplicate(memory_fd);
+	if (fill->memory_fd < 0) {
+		int error = fill->memory_fd;
+
+		free(fill);
+		return error;
+	}
+	fill->stream = stream;
+	fill->bytes = bytes;
+	fill->errand.name = "fill";
+	fill->errand.device = IO_DEVICE_PROCESSOR;
+	fill->errand.run = run_fill;
+	fill->errand.done = fill_done;
+	stream->ring.fill = fill;
+	return 0;
+}
+
+void stream_ring_fill(struct stream *stream)
+{
+	struct ring_fill *fill = stream->ring.fill;
+
+	if (!fill)
+		return;
+	fill->begun = true;
+	errand_start(stream->registry, &fill->errand);
+}
+
+static void stop_filling(struct stream_ring *ring)
+{
+	struct ring_fill *fill = ring->fill;
+
+	if (!fill)
+		return;
+	ring->fill = NULL;
+	fill->stream = NULL;
+	atomic_store(&fill->stop, true);
+	if (!fill->begun)
+		free_fill(fill);
+}
+
 int stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapping)
 {
 	struct stream_ring *ring = &stream->ring;
 	struct forebay_ring_header *header = (struct forebay_ring_header *)mapping->bytes;
-	int r = sigbus_watch(mapping->bytes, mapping->length, &ring->watch);
+	int r = prepare_fill(stream, memory_fd);
 
+	if (r == 0)
+		r = sigbus_watch(mapping->bytes, mapping->length, &ring->watch);
 	if (r < 0)
 		return r;
 	ring->memory_fd = memory_fd;
@@ -61,14 +171,6 @@ int stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapp
 	store(&header->state, FOREBAY_RING_OPEN);
 	store(&header->sleeping, 1);
 	return 0;
-}
-
-static void disconnect(struct stream_ring *ring)
-{
-	if (ring->signal_event)
-		event_free(ring->signal_event);
-	ring->signal_event = NULL;
-	ring->signal_fd = fd_close(ring->signal_fd);
 }
 
 /* Unmapping takes time in proportion to the size, so it is left to a worker. */
@@ -99,6 +201,7 @@ void stream_ring_fini(struct stream *stream)
 	struct unmapping *unmapping;
 
 	disconnect(ring);
+	stop_filling(ring);
 	if (!ring->header)
 		return;
 	sigbus_unwatch(&ring->watch);

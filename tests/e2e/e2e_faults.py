@@ -306,6 +306,28 @@ class Rings(ForebayTest):
         self.assertEqual(b"newnew", self.read_stored("appended"))
 
 
+class LargeRings(ForebayTest):
+    daemon_options = {"faults": "fill:ENOMEM@1"}
+
+    def test_memory_that_is_missing_behind_the_beginning_of_a_ring_fails_the_stream(self):
+        stream = self.open("large", ring_bytes=64 * MIB)
+        with self.fails(STREAM + "StreamFailed") as caught:
+            stream.wait("finish", timeout_usec=10_000_000)
+        fault = caught.exception.parameters["fault"]
+        self.assertEqual(("ENOMEM", "ring"), (fault["errnoName"], fault["operation"]))
+        stream.ring.close()
+        self.no_temporaries()
+        # There is enough again.
+        content = random_bytes(65 * MIB, 1)
+        stream = self.open("large", ring_bytes=64 * MIB)
+        stream.ring.write_all(content, chunk=MIB)
+        stream.finish()
+        self.assertEqual(content, self.read_stored("large"))
+        stream = self.open("large", ring_bytes=64 * MIB)
+        stream.abort()
+        stream.ring.close()
+
+
 class Descriptors(ForebayTest):
     def test_where_descriptors_run_out_an_open_fails_and_leaves_nothing_open(self):
         self.client.call(DAEMON + "Ping")
