@@ -195,6 +195,16 @@ void engine_stop_waiting(struct engine_waiter *waiter)
 	room_leave(waiter);
 }
 
+bool engine_is_crowded(const struct io_engine *engine, uint64_t device)
+{
+	return room_is_wanted(&engine->room, device);
+}
+
+bool engine_has_turn(const struct engine_waiter *waiter)
+{
+	return room_is_served(waiter);
+}
+
 struct io_engine *engine_close(struct io_engine *engine)
 {
 	if (!engine)

@@ -189,6 +189,11 @@ void engine_on_room(struct io_engine *engine, struct engine_waiter *waiter);
 /* Takes it back; before its memory goes. Also of one that does not wait. */
 void engine_stop_waiting(struct engine_waiter *waiter);
 
+/* Whether somebody waits for room for that device, beside the one whose turn it is. */
+bool engine_is_crowded(const struct io_engine *engine, uint64_t device);
+/* Whether its room() is being called: what it submits now is taken. */
+bool engine_has_turn(const struct engine_waiter *waiter);
+
 static inline bool engine_is_waiting(const struct engine_waiter *waiter)
 {
 	return waiter->waits;

@@ -53,10 +53,10 @@ int memfd_grow(int fd, uint64_t size)
  * One page here and there, so that the kernel finds something to make a huge page of: it does
  * not begin with nothing.
  */
-static int plant(int fd, size_t size)
+static int plant(int fd, uint64_t offset, size_t size)
 {
 	for (size_t at = 0; at < size; at += HUGE_BYTES)
-		if (fallocate(fd, 0, (off_t)at, 1) < 0)
+		if (fallocate(fd, 0, (off_t)(offset + at), 1) < 0)
 			return -errno;
 	return 0;
 }
@@ -85,13 +85,13 @@ static unsigned char *take_range(size_t length)
 	return bytes;
 }
 
-static void collapse(int fd, size_t size)
+static void collapse(int fd, uint64_t offset, size_t size)
 {
 	unsigned char *bytes = take_range(size);
 
 	if (!bytes)
 		return;
-	if (map_at(bytes, size, fd, 0))
+	if (map_at(bytes, size, fd, (size_t)offset))
 		(void)madvise(bytes, size, MADV_COLLAPSE);
 	(void)munmap(bytes, size);
 }
@@ -101,33 +101,70 @@ static void collapse(int fd, size_t size)
  * be copied. By madvise on memory of ours, which works where the machine does not give them
  * to shared memory by itself.
  */
-static void make_huge(int fd, uint64_t size)
+static void make_huge(int fd, uint64_t offset, uint64_t size)
 {
 	size_t huge_bytes = size > SIZE_MAX / 2 ? 0 : (size_t)size / HUGE_BYTES * HUGE_BYTES;
 
-	if (huge_bytes > 0 && ftruncate(fd, (off_t)size) == 0 && plant(fd, huge_bytes) == 0)
-		collapse(fd, huge_bytes);
+	if (huge_bytes > 0 && plant(fd, offset, huge_bytes) == 0)
+		collapse(fd, offset, huge_bytes);
 }
 
-int memfd_make(const char *name, uint64_t size, unsigned int flags, int *ret_fd)
+static int allocate(int fd, uint64_t offset, uint64_t bytes)
+{
+	while (bytes > 0 && fallocate(fd, 0, (off_t)offset, (off_t)bytes) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return 0;
+}
+
+/* Then a page may be refused to whoever touches it, by SIGBUS. */
+static bool memory_is_counted_strictly(void)
+{
+	cleanup_close int fd = open("/proc/sys/vm/overcommit_memory", O_RDONLY | O_CLOEXEC);
+	char mode = '2';
+
+	return fd < 0 || read(fd, &mode, 1) != 1 || mode == '2';
+}
+
+static int make(const char *name, uint64_t size, uint64_t ready, unsigned int flags, int *ret_fd)
 {
 	cleanup_close int fd = create(name);
-	int r;
+	int r = 0;
 
 	if (fd < 0)
 		return fd;
+	if (size > INT64_MAX)
+		return -EFBIG;
 	/* A memfd starts as 0777, and another user could open it again through /proc. */
-	if (fchmod(fd, 0600) < 0)
+	if (fchmod(fd, 0600) < 0 || ftruncate(fd, (off_t)size) < 0)
 		return -errno;
 	if (flags & MEMFD_HUGE)
-		make_huge(fd, size);
-	r = memfd_grow(fd, size);
+		make_huge(fd, 0, ready);
+	r = allocate(fd, 0, ready);
 	if (r < 0)
 		return r;
 	if (!(flags & MEMFD_UNSEALED) && fcntl(fd, F_ADD_SEALS, OUR_SEALS) < 0)
 		return -errno;
 	*ret_fd = take_fd(&fd);
 	return 0;
+}
+
+int memfd_make(const char *name, uint64_t size, unsigned int flags, int *ret_fd)
+{
+	return make(name, size, size, flags, ret_fd);
+}
+
+int memfd_make_ahead(const char *name, uint64_t size, uint64_t ready, int *ret_fd)
+{
+	if (ready > size || memory_is_counted_strictly())
+		ready = size;
+	return make(name, size, ready, MEMFD_HUGE, ret_fd);
+}
+
+int memfd_fill(int fd, uint64_t offset, uint64_t bytes)
+{
+	make_huge(fd, offset, bytes);
+	return allocate(fd, offset, bytes);
 }
 
 int memfd_map(int fd, size_t size, unsigned int flags, struct mapping *ret_mapping)
@@ -139,7 +176,7 @@ int memfd_map(int fd, size_t size, unsigned int flags, struct mapping *ret_mappi
 	if (bytes == MAP_FAILED)
 		return -errno;
 	if (flags & MEMFD_MAP_HUGE)
-		(void)madvise(bytes, size, MADV_HUGEPAGE);	/* a wish */
+		(void)madvise(bytes, size, MADV_HUGEPAGE); /* a wish */
 	ret_mapping->bytes = bytes;
 	ret_mapping->length = size;
 	return 0;

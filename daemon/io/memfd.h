@@ -42,6 +42,20 @@ struct mapping {
  */
 int memfd_make(const char *name, uint64_t size, unsigned int flags, int *ret_fd) must_check;
 
+/*
+ * The same, but beyond its first `ready` bytes nothing is allocated yet; memfd_fill() does that.
+ * Not where the machine counts promised memory strictly: there all of it is ready.
+ */
+int memfd_make_ahead(const char *name, uint64_t size, uint64_t ready, int *ret_fd) must_check;
+
+/*
+ * Allocates and zeroes a part of such a one, in huge pages where that can be, from a multiple
+ * of MEMFD_FILL_BYTES on; what is there already stays. Whoever touches it before makes do with
+ * small pages. Takes a few milliseconds.
+ */
+#define MEMFD_FILL_BYTES (UINT64_C(8) * 1024 * 1024)
+int memfd_fill(int fd, uint64_t offset, uint64_t bytes) must_check;
+
 /* Of an unsealed one: allocates up to `size`, never shrinks. */
 int memfd_grow(int fd, uint64_t size) must_check;
 

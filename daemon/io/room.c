@@ -129,6 +129,24 @@ bool room_is_free(const struct room *room, const struct lanes *lanes, uint64_t d
 	return true;
 }
 
+bool room_is_served(const struct engine_waiter *waiter)
+{
+	return fair_has(&waiter->place) && !waiter->waits && waiter->queue->room->served == waiter;
+}
+
+bool room_is_wanted(const struct room *room, uint64_t device)
+{
+	const struct room_queue *served = served_queue(room);
+
+	list_for_each(link, &room->queues) {
+		const struct room_queue *queue = container_of(link, struct room_queue, link);
+
+		if (queue->device == device)
+			return queue->fair.count > (queue == served);
+	}
+	return false;
+}
+
 void room_use(struct room *room, uint64_t device, uint64_t bytes)
 {
 	struct room_queue *served = served_queue(room);

@@ -48,6 +48,10 @@ void room_leave(struct engine_waiter *waiter);
  */
 bool room_is_free(const struct room *room, const struct lanes *lanes, uint64_t device,
 		  uint64_t bytes);
+/* Whether others than the one that is being served wait for the device. */
+bool room_is_wanted(const struct room *room, uint64_t device);
+/* Whether it is the one that is being served, and has not asked again. */
+bool room_is_served(const struct engine_waiter *waiter);
 /* It was put in flight. */
 void room_use(struct room *room, uint64_t device, uint64_t bytes);
 

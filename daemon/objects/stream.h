@@ -71,6 +71,7 @@ struct forebay_ring_header;
 struct holder;
 struct outlet;
 struct registry;
+struct ring_fill;
 struct stream_block;
 struct store;
 struct stream_opening;
@@ -83,6 +84,9 @@ struct user;
 #define STREAM_TRANSFERS 16
 #define STREAM_TRANSFER_BYTES (1024 * 1024)
 #define STREAM_TRANSFER_IOV 16
+
+/* So much of a ring is made before Open is answered, the rest ahead of the producer. */
+#define STREAM_RING_READY_BYTES (2 * MEMFD_FILL_BYTES)
 
 /* Less than this in one piece is better off in the page cache. */
 #define STREAM_DIRECT_BYTES_MIN (256 * 1024)
@@ -137,6 +141,7 @@ struct stream_ring {
 	struct event *signal_event;
 	struct mapping mapping;
 	struct sigbus_watch watch;
+	struct ring_fill *fill; /* under way; NULL: all of its memory is made */
 	struct forebay_ring_header *header;
 	unsigned char *data;
 	uint64_t head; /* the last good one */
@@ -533,6 +538,8 @@ bool stream_outlet_move(struct stream *stream);
 
 /* stream_ring.c */
 int must_check stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapping);
+/* Has the rest of its memory made; if that fails, so does the stream. */
+void stream_ring_fill(struct stream *stream);
 void stream_ring_fini(struct stream *stream);
 /* A new pair of signal sockets; the client's end is the caller's to close. */
 int must_check stream_ring_connect(struct stream *stream, struct stream_ring_fds *ret_fds);

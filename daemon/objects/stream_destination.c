@@ -222,17 +222,6 @@ static int open_passed_file(struct stream_opening *opening)
 	return 0;
 }
 
-static int make_ring(struct stream_opening *opening)
-{
-	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
-	int r = memfd_make("forebay-ring", size, MEMFD_HUGE, &opening->ring_fd);
-
-	if (r < 0)
-		return r;
-	return memfd_map_twice(opening->ring_fd, FOREBAY_RING_HEADER_BYTES, opening->ring_bytes,
-			       &opening->ring);
-}
-
 /* A stream that says it will stay small has no use for it. */
 static void open_direct(struct stream_opening *opening)
 {
@@ -257,11 +246,19 @@ int stream_destination_find(struct errand *errand)
 	}
 	if (r == 0 && opening->file_fd >= 0)
 		open_direct(opening);
-	if (r == 0 && opening->ring_bytes > 0) {
-		opening->operation = "ring";
-		r = make_ring(opening);
-	}
 	return r;
+}
+
+int stream_destination_make_ring(struct errand *errand)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+	uint64_t size = FOREBAY_RING_HEADER_BYTES + opening->ring_bytes;
+	int r = memfd_make_ahead("forebay-ring", size, STREAM_RING_READY_BYTES, &opening->ring_fd);
+
+	if (r < 0)
+		return r;
+	return memfd_map_twice(opening->ring_fd, FOREBAY_RING_HEADER_BYTES, opening->ring_bytes,
+			       &opening->ring);
 }
 
 int stream_destination_make_temporary(struct errand *errand)

@@ -68,14 +68,19 @@ struct stream_opening {
 	uint64_t present;   /* the highest number in the directory */
 	struct catalogue_find find;
 	void (*named)(struct stream_opening *opening, int result);
-	int error; /* kept while the catalogue's row is taken back */
+	uint32_t pending; /* the ring's memory and the catalogue's row, made side by side */
+	int error;	  /* what went wrong with them, or later, in `operation` */
+	bool ledger_full; /* or this */
 };
 
 /*
- * The directory, or the file, and the ring's memory. 0, ROOT_E_REFUSED with `reason`, or a
+ * The directory, or the file. 0, ROOT_E_REFUSED with `reason`, or a
  * negative errno with `operation`. A file that somebody else writes: -EBUSY in "lock".
  */
 int stream_destination_find(struct errand *errand) must_check;
+
+/* The ring's memory. */
+int stream_destination_make_ring(struct errand *errand) must_check;
 
 /* The temporary in the stream's directory. */
 int stream_destination_make_temporary(struct errand *errand) must_check;

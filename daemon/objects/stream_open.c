@@ -2,10 +2,11 @@
 
 /*
  * Opening a destination. What can be refused at a glance is refused at once. Then a worker
- * finds the directory, or opens the file, and makes the ring; for replace and exclusive the
- * temporary is written into the catalogue and made after that, so that a crash leaves no file
- * that nobody knows. Whatever can fail for want of memory or descriptors is done before the
- * temporary is made: once it is there the stream is open.
+ * finds the directory, or opens the file. For replace and exclusive the temporary is written
+ * into the catalogue and made after that, so that a crash leaves no file that nobody knows;
+ * while the catalogue waits for its disk, the worker makes the ring. Whatever can fail for
+ * want of memory or descriptors is done before the temporary is made: once it is there the
+ * stream is open.
  *
  * A destination that gives an errno leaves a failed stream behind, under its id; a refusal by
  * rule leaves nothing.
@@ -116,6 +117,7 @@ static void opened(struct stream *stream)
 
 	stream_set_state(stream, STREAM_STATE_OPEN);
 	stream->registry->counters.streams_opened++;
+	stream_ring_fill(stream);
 	answer(stream, 0, NULL);
 	stream_tell(stream, STREAM_EVENT_OPEN);
 	if (stream->shutting_down)
@@ -125,11 +127,34 @@ static void opened(struct stream *stream)
 	stream_schedule(stream);
 }
 
+static void end_open(struct stream *stream)
+{
+	struct refusal refusal;
+
+	if (!stream->opening->ledger_full) {
+		fail_open(stream, stream->opening->operation, stream->opening->error);
+		return;
+	}
+	(void)refuse_limit(&refusal, "storedDescriptorsTotal",
+			   ledger_limit(stream->registry->ledger));
+	refuse_open(stream, REFUSED, &refusal);
+}
+
 static void row_taken_back(struct catalogue_request *request)
 {
-	struct stream *stream = request->owner;
+	end_open(request->owner);
+}
 
-	fail_open(stream, "open", stream->opening->error);
+/* There is no file yet, but there may be a row about it. */
+static void give_up_open(struct stream *stream)
+{
+	if (stream->catalogue_row == 0) {
+		end_open(stream);
+		return;
+	}
+	stream->catalogue_request.done = row_taken_back;
+	catalogue_remove_temporary(stream->registry->catalogue, stream->catalogue_row,
+				   &stream->catalogue_request);
 }
 
 static void temporary_made(struct errand *errand, int result)
@@ -139,31 +164,12 @@ static void temporary_made(struct errand *errand, int result)
 
 	if (result < 0) {
 		opening->error = result;
-		stream->catalogue_request.done = row_taken_back;
-		catalogue_remove_temporary(stream->registry->catalogue, stream->catalogue_row,
-					   &stream->catalogue_request);
+		give_up_open(stream);
 		return;
 	}
 	stream->file_fd = take_fd(&opening->file_fd);
 	stream->direct_fd = take_fd(&opening->direct_fd);
 	opened(stream);
-}
-
-static void row_added(struct catalogue_request *request)
-{
-	struct stream *stream = request->owner;
-	struct stream_opening *opening = stream->opening;
-
-	if (request->result < 0) {
-		fail_open(stream, "catalogue", request->result);
-		return;
-	}
-	stream->catalogue_row = request->row_id;
-	opening->errand.name = "open";
-	opening->errand.path = stream->absolute_path;
-	opening->errand.run = stream_destination_make_temporary;
-	opening->errand.done = temporary_made;
-	errand_start(stream->registry, &opening->errand);
 }
 
 /* The directory part of the absolute path, for the catalogue. */
@@ -224,7 +230,6 @@ static void set_up_flow(struct stream *stream)
 	pace_init(&stream->pace, (uint64_t)stream->options.rate_bytes_per_second, stream_now_ns());
 }
 
-/* Everything that takes memory or descriptors of ours. */
 static int set_up_means(struct stream *stream)
 {
 	struct stream_opening *opening = stream->opening;
@@ -234,19 +239,7 @@ static int set_up_means(struct stream *stream)
 		r = stream_outlet_init(stream, take_fd(&opening->destination_fd));
 	else
 		r = stream_transfers_init(stream);
-	if (r == 0)
-		r = stream_transform_init(stream);
-	if (r == 0 && opening->ring_bytes > 0) {
-		stream->ring.phase = stream->base_offset & PHASE_MASK;
-		r = stream_ring_adopt(stream, opening->ring_fd, &opening->ring);
-		if (r == 0) {
-			opening->ring_fd = -1;
-			r = stream_ring_connect(stream, &opening->client_fds);
-		}
-	}
-	if (r == 0)
-		set_up_flow(stream);
-	return r;
+	return r < 0 ? r : stream_transform_init(stream);
 }
 
 static int adopt(struct stream *stream)
@@ -273,14 +266,73 @@ static int adopt(struct stream *stream)
 	return set_up_means(stream);
 }
 
+static int set_up_ring(struct stream *stream)
+{
+	struct stream_opening *opening = stream->opening;
+	int r;
+
+	stream->ring.phase = stream->base_offset & PHASE_MASK;
+	r = stream_ring_adopt(stream, opening->ring_fd, &opening->ring);
+	if (r < 0)
+		return r;
+	opening->ring_fd = -1;
+	return stream_ring_connect(stream, &opening->client_fds);
+}
+
+/* The ring's memory and the row are there, or one of them, or both, could not be had. */
+static void prepared(struct stream *stream)
+{
+	struct stream_opening *opening = stream->opening;
+
+	if (--opening->pending > 0)
+		return;
+	if (opening->error == 0 && opening->ring_bytes > 0) {
+		opening->operation = "ring";
+		opening->error = set_up_ring(stream);
+	}
+	if (opening->error == 0)
+		opening->ledger_full = keep_in_ledger(stream) != 0;
+	if (opening->error < 0 || opening->ledger_full) {
+		give_up_open(stream);
+		return;
+	}
+	set_up_flow(stream);
+	if (!stream->temporary_name) {
+		opened(stream);
+		return;
+	}
+	opening->operation = "open";
+	opening->errand.name = "open";
+	opening->errand.path = stream->absolute_path;
+	opening->errand.run = stream_destination_make_temporary;
+	opening->errand.done = temporary_made;
+	errand_start(stream->registry, &opening->errand);
+}
+
+static void note_error(struct stream_opening *opening, const char *operation, int result)
+{
+	if (result == 0 || opening->error < 0)
+		return;
+	opening->operation = operation;
+	opening->error = result;
+}
+
+static void row_added(struct catalogue_request *request)
+{
+	struct stream *stream = request->owner;
+
+	note_error(stream->opening, "catalogue", request->result);
+	if (request->result == 0)
+		stream->catalogue_row = request->row_id;
+	prepared(stream);
+}
+
 static void digest_voided(struct catalogue_request *request)
 {
 	struct stream *stream = request->owner;
 
-	if (request->result < 0)
-		fail_open(stream, "catalogue", request->result);
-	else
-		opened(stream);
+	note_error(stream->opening, "catalogue", request->result);
+	prepared(stream);
 }
 
 /* What was known of a file that is written in place does not hold from the first byte on. */
@@ -292,32 +344,49 @@ static int void_digest(struct stream *stream)
 				     &stream->catalogue_request);
 }
 
+/* The catalogue's part, where it has one. */
+static void begin_row(struct stream *stream)
+{
+	int r;
+
+	if (stream->temporary_name)
+		r = stream_temporary_add_row(stream, row_added);
+	else if (stream->target == STREAM_TARGET_PATH && !stream->made)
+		r = void_digest(stream);
+	else
+		return;
+	stream->opening->pending += r == 0;
+	note_error(stream->opening, "catalogue", r);
+}
+
+static void ring_made(struct errand *errand, int result)
+{
+	struct stream_opening *opening = container_of(errand, struct stream_opening, errand);
+
+	note_error(opening, "ring", result);
+	prepared(opening->stream);
+}
+
 /* The destination has its name. */
 static void take_destination(struct stream *stream)
 {
-	struct refusal refusal;
+	struct stream_opening *opening = stream->opening;
 	int r = adopt(stream);
 
 	if (r < 0) {
-		fail_open(stream, stream->opening->operation, r);
+		fail_open(stream, opening->operation, r);
 		return;
 	}
-	r = keep_in_ledger(stream);
-	if (r != 0) {
-		(void)refuse_limit(&refusal, "storedDescriptorsTotal",
-				   ledger_limit(stream->registry->ledger));
-		refuse_open(stream, REFUSED, &refusal);
-		return;
+	opening->pending = 1;
+	begin_row(stream);
+	if (opening->ring_bytes > 0 && opening->error == 0) {
+		opening->pending++;
+		opening->errand.name = "ring";
+		opening->errand.run = stream_destination_make_ring;
+		opening->errand.done = ring_made;
+		errand_start(stream->registry, &opening->errand);
 	}
-	if (stream->temporary_name) {
-		r = stream_temporary_add_row(stream, row_added);
-	} else if (stream->target == STREAM_TARGET_PATH && !stream->made) {
-		r = void_digest(stream);
-	} else {
-		opened(stream);
-	}
-	if (r < 0)
-		fail_open(stream, "catalogue", r);
+	prepared(stream);
 }
 
 static void segment_named(struct stream_opening *opening, int result)

@@ -36,12 +36,122 @@ static void store(struct forebay_ring_word *word, uint64_t value)
 	__atomic_store_n(&word->value, value, __ATOMIC_RELEASE);
 }
 
+static void disconnect(struct stream_ring *ring)
+{
+	if (ring->signal_event)
+		event_free(ring->signal_event);
+	ring->signal_event = NULL;
+	ring->signal_fd = fd_close(ring->signal_fd);
+}
+
+/*
+ * What is made of its memory after Open was answered. In order and on one worker: it is faster
+ * than a producer, so that one finds huge pages wherever it comes.
+ */
+struct ring_fill {
+	struct errand errand;
+	struct stream *stream; /* NULL: its ring is gone */
+	int memory_fd;
+	uint64_t bytes;
+	bool begun;
+	atomic_bool stop;
+};
+
+static int run_fill(struct errand *errand)
+{
+	struct ring_fill *fill = container_of(errand, struct ring_fill, errand);
+	uint64_t at = STREAM_RING_READY_BYTES;
+	int r = 0;
+
+	while (r == 0 && at < fill->bytes && !atomic_load(&fill->stop)) {
+		uint64_t left = fill->bytes - at;
+		uint64_t part = left < MEMFD_FILL_BYTES ? left : MEMFD_FILL_BYTES;
+
+		r = memfd_fill(fill->memory_fd, at, part);
+		at += part;
+	}
+	return r;
+}
+
+static void free_fill(struct ring_fill *fill)
+{
+	fd_close(fill->memory_fd);
+	free(fill);
+}
+
+static void fill_done(struct errand *errand, int result)
+{
+	struct ring_fill *fill = container_of(errand, struct ring_fill, errand);
+	struct stream *stream = fill->stream;
+
+	free_fill(fill);
+	if (!stream)
+		return;
+	stream->ring.fill = NULL;
+	if (result < 0 && !stream->ring.closed && !stream->stopping)
+		stream_fail(stream, "ring", result, -1);
+	stream_pump(stream);
+}
+
+/* Takes what it needs, so that nothing is missing when it begins. */
+static int prepare_fill(struct stream *stream, int memory_fd)
+{
+	uint64_t bytes = FOREBAY_RING_HEADER_BYTES + (uint64_t)stream->options.ring_bytes;
+	struct ring_fill *fill;
+
+	if (bytes <= STREAM_RING_READY_BYTES)
+		return 0;
+	fill = calloc(1, sizeof(*fill));
+	if (!fill)
+		return -ENOMEM;
+	fill->memory_fd = fd_duplicate(memory_fd);
+	if (fill->memory_fd < 0) {
+		int error = fill->memory_fd;
+
+		free(fill);
+		return error;
+	}
+	fill->stream = stream;
+	fill->bytes = bytes;
+	fill->errand.name = "fill";
+	fill->errand.device = IO_DEVICE_PROCESSOR;
+	fill->errand.run = run_fill;
+	fill->errand.done = fill_done;
+	stream->ring.fill = fill;
+	return 0;
+}
+
+void stream_ring_fill(struct stream *stream)
+{
+	struct ring_fill *fill = stream->ring.fill;
+
+	if (!fill)
+		return;
+	fill->begun = true;
+	errand_start(stream->registry, &fill->errand);
+}
+
+static void stop_filling(struct stream_ring *ring)
+{
+	struct ring_fill *fill = ring->fill;
+
+	if (!fill)
+		return;
+	ring->fill = NULL;
+	fill->stream = NULL;
+	atomic_store(&fill->stop, true);
+	if (!fill->begun)
+		free_fill(fill);
+}
+
 int stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapping)
 {
 	struct stream_ring *ring = &stream->ring;
 	struct forebay_ring_header *header = (struct forebay_ring_header *)mapping->bytes;
-	int r = sigbus_watch(mapping->bytes, mapping->length, &ring->watch);
+	int r = prepare_fill(stream, memory_fd);
 
+	if (r == 0)
+		r = sigbus_watch(mapping->bytes, mapping->length, &ring->watch);
 	if (r < 0)
 		return r;
 	ring->memory_fd = memory_fd;
@@ -61,14 +171,6 @@ int stream_ring_adopt(struct stream *stream, int memory_fd, struct mapping *mapp
 	store(&header->state, FOREBAY_RING_OPEN);
 	store(&header->sleeping, 1);
 	return 0;
-}
-
-static void disconnect(struct stream_ring *ring)
-{
-	if (ring->signal_event)
-		event_free(ring->signal_event);
-	ring->signal_event = NULL;
-	ring->signal_fd = fd_close(ring->signal_fd);
 }
 
 /* Unmapping takes time in proportion to the size, so it is left to a worker. */
@@ -99,6 +201,7 @@ void stream_ring_fini(struct stream *stream)
 	struct unmapping *unmapping;
 
 	disconnect(ring);
+	stop_filling(ring);
 	if (!ring->header)
 		return;
 	sigbus_unwatch(&ring->watch);
@@ -296,20 +399,35 @@ static void look_at_bad_head(struct stream *stream)
 	stream_producer_gone(stream);
 }
 
+/* Writes end, or the engine has room for one that waits: both run the pump. */
+static bool will_look_again(const struct stream *stream)
+{
+	return stream->transfers_busy > 0 || stream_transform_is_busy(stream) ||
+	       engine_is_waiting(&stream->room);
+}
+
+/* Where others wait for the disk as well, the producer goes on while this one waits its turn. */
+static bool gathers(struct stream *stream, uint64_t bytes)
+{
+	if (!will_look_again(stream) && bytes > 0 && bytes < stream->flow.config.sink_bytes &&
+	    stream->target != STREAM_TARGET_OUTLET && !engine_has_turn(&stream->room) &&
+	    engine_is_crowded(stream->registry->engine, stream->device))
+		stream_wait_for_room(stream, bytes);
+	return will_look_again(stream);
+}
+
 /*
- * While writes are in flight the look that follows them is certain. Until then a few bytes
- * would only make a small batch, and an odd end would part a page between two writes.
+ * Where a later look is certain, less than a whole batch would only make a small one, which is
+ * not worth a write past the page cache, and an odd end would part a page between two writes.
  */
-static uint64_t bytes_worth_taking(const struct stream *stream, const struct ring_view *view)
+static uint64_t bytes_worth_taking(struct stream *stream, const struct ring_view *view)
 {
 	uint64_t bytes = view->head - stream->accepted;
 	uint64_t odd = offset_in_page(stream, view->head);
 
-	bool busy = stream->transfers_busy > 0 || stream_transform_is_busy(stream);
-
-	if (!busy || view->ended != 0 || view->need != stream->ring.need)
+	if (view->ended != 0 || view->need != stream->ring.need || !gathers(stream, bytes))
 		return bytes;
-	if (bytes < stream->ring.bytes / STREAM_SINKS)
+	if (bytes < stream->flow.config.sink_bytes)
 		return 0;
 	/* A segment ends where the producer's writes do. */
 	return stream->rotate ? bytes : bytes - odd;
@@ -373,12 +491,10 @@ bool stream_ring_look_lazily(struct stream *stream)
 bool stream_ring_sleep(struct stream *stream)
 {
 	struct stream_ring *ring = &stream->ring;
-	bool others_wake;
+	bool others_wake = stream->sync_busy || will_look_again(stream);
 
 	if (!ring->header || ring->closed || stream->stopping || stream->ended)
 		return false;
-	others_wake =
-		stream->transfers_busy > 0 || stream->sync_busy || stream_transform_is_busy(stream);
 	store(&ring->header->sleeping, others_wake ? 0 : 1);
 	if (others_wake)
 		return false;

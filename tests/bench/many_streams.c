@@ -4,15 +4,17 @@
 /*
  *	many_streams SOURCE PREFIX STREAMS BYTES
  *
- * So many streams at once from one thread, each of so many bytes of the source, through a ring
- * of 1 MiB, published. Prints the seconds from before the first is opened until the last has
- * finished; then, of each stream's rate (its bytes over the time from when all were open until
+ * So many streams at once, each of so many bytes of the source, through a ring of 1 MiB,
+ * published. They are opened over a few connections, by a thread each, as producers that begin
+ * together would; then one thread feeds them all. Prints the seconds from before the first is
+ * opened until the last has finished; then, of each stream's rate (its bytes over the time from when all were open until
  * it had finished), the slowest and the mean.
  */
 
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,6 +30,7 @@
 #define CHUNK_BYTES ((uint64_t)64 << 10)
 #define RING_BYTES ((uint64_t)1 << 20)
 #define EVENTS 256
+#define CONNECTIONS 8
 
 struct producer {
 	struct forebay_stream *stream;
@@ -42,7 +45,14 @@ struct bench {
 	const unsigned char *source;
 	uint64_t source_bytes;
 	int epoll_fd;
-	struct forebay_connection *connection;
+	const char *prefix;
+};
+
+/* Every eighth of them, over a connection of its own. */
+struct opener {
+	struct bench *bench;
+	pthread_t thread;
+	uint64_t first;
 };
 
 static void raise_descriptors(void)
@@ -70,24 +80,49 @@ static void map_source(struct bench *bench, const char *path)
 		measure_fail(path, errno);
 }
 
-static void open_one(struct bench *bench, uint64_t index, const char *prefix)
+static void open_one(struct bench *bench, struct forebay_connection *connection, uint64_t index)
 {
 	struct forebay_stream_options options = FOREBAY_STREAM_OPTIONS_INIT;
 	struct producer *producer = &bench->producers[index];
 	struct epoll_event event = { .events = EPOLLIN, .data.ptr = producer };
 	char path[256];
 
-	(void)snprintf(path, sizeof(path), "%s%" PRIu64, prefix, index);
+	(void)snprintf(path, sizeof(path), "%s%" PRIu64, bench->prefix, index);
 	options.path = path;
 	options.ack = "published";
 	options.ring_bytes = RING_BYTES;
 	options.size_hint = (int64_t)bench->bytes;
 	producer->source =
 		bench->source + index * bench->bytes % (bench->source_bytes - bench->bytes + 1);
-	measure_need("open", forebay_stream_open(bench->connection, &options, &producer->stream));
+	measure_need("open", forebay_stream_open(connection, &options, &producer->stream));
 	if (epoll_ctl(bench->epoll_fd, EPOLL_CTL_ADD,
 		      measure_need("descriptor", forebay_stream_fd(producer->stream)), &event))
 		measure_fail("epoll", errno);
+}
+
+static void *open_some(void *data)
+{
+	const struct opener *opener = data;
+	struct bench *bench = opener->bench;
+	struct forebay_connection *connection;
+
+	measure_need("connect", forebay_connect(NULL, &connection));
+	for (uint64_t i = opener->first; i < bench->count; i += CONNECTIONS)
+		open_one(bench, connection, i);
+	return NULL;
+}
+
+static void open_all(struct bench *bench)
+{
+	struct opener openers[CONNECTIONS];
+
+	for (uint64_t i = 0; i < CONNECTIONS; i++) {
+		openers[i] = (struct opener){ .bench = bench, .first = i };
+		measure_need("thread",
+			     -pthread_create(&openers[i].thread, NULL, open_some, &openers[i]));
+	}
+	for (int i = 0; i < CONNECTIONS; i++)
+		measure_need("join", -pthread_join(openers[i].thread, NULL));
 }
 
 /* As much as it takes now; the end, once all is written. */
@@ -181,10 +216,9 @@ int main(int argc, char **argv)
 		measure_fail("start", errno ? errno : EINVAL);
 	raise_descriptors();
 	map_source(&bench, argv[1]);
+	bench.prefix = argv[2];
 	begin_ns = measure_now_ns();
-	measure_need("connect", forebay_connect(NULL, &bench.connection));
-	for (uint64_t i = 0; i < bench.count; i++)
-		open_one(&bench, i, argv[2]);
+	open_all(&bench);
 	opened_ns = measure_now_ns();
 	run(&bench);
 	report(&bench, begin_ns, opened_ns);

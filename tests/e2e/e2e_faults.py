@@ -6,8 +6,10 @@ FOREBAY_FAULTS hands a plan to the daemon (daemon/io/fault_plan.h has its langua
 with a part in brackets holds only for paths with that part, so one daemon carries many plans.
 """
 
+import contextlib
 import os
 import resource
+import sqlite3
 import time
 
 from harness import (DAEMON, KIB, MIB, STREAM, ForebayTest, VarlinkError, main, random_bytes,
@@ -281,6 +283,49 @@ class Opening(ForebayTest):
         self.assertEqual([], self.daemon.files())
         # The disk is well again.
         self.open("unopened").finish("x")
+
+
+class Rings(ForebayTest):
+    daemon_options = {"faults": "ring:ENOMEM@1;ring:ENOMEM@2"}
+
+    def test_an_open_without_memory_for_its_ring_leaves_nothing(self):
+        # In the first the row about its temporary file is being written meanwhile.
+        self.daemon.file("appended").write_text("old")
+        for name, mode in (("unmade", "replace"), ("appended", "append")):
+            with self.fails(STREAM + "StreamFailed") as caught:
+                self.open(name, open=mode, ring_bytes=64 * KIB)
+            fault = caught.exception.parameters["fault"]
+            self.assertEqual(("ENOMEM", "ring"), (fault["errnoName"], fault["operation"]))
+        self.assertEqual(["appended"], self.daemon.files())
+        with contextlib.closing(sqlite3.connect(f"{self.daemon.state}/catalogue.db")) as catalogue:
+            self.assertEqual((0,), catalogue.execute("SELECT count(*) FROM temporary").fetchone())
+        for mode in ("replace", "append"):
+            stream = self.open("appended", open=mode, ring_bytes=64 * KIB)
+            stream.ring.write(b"new")
+            stream.finish()
+        self.assertEqual(b"newnew", self.read_stored("appended"))
+
+
+class LargeRings(ForebayTest):
+    daemon_options = {"faults": "fill:ENOMEM@1"}
+
+    def test_memory_that_is_missing_behind_the_beginning_of_a_ring_fails_the_stream(self):
+        stream = self.open("large", ring_bytes=64 * MIB)
+        with self.fails(STREAM + "StreamFailed") as caught:
+            stream.wait("finish", timeout_usec=10_000_000)
+        fault = caught.exception.parameters["fault"]
+        self.assertEqual(("ENOMEM", "ring"), (fault["errnoName"], fault["operation"]))
+        stream.ring.close()
+        self.no_temporaries()
+        # There is enough again.
+        content = random_bytes(65 * MIB, 1)
+        stream = self.open("large", ring_bytes=64 * MIB)
+        stream.ring.write_all(content, chunk=MIB)
+        stream.finish()
+        self.assertEqual(content, self.read_stored("large"))
+        stream = self.open("large", ring_bytes=64 * MIB)
+        stream.abort()
+        stream.ring.close()
 
 
 class Descriptors(ForebayTest):

@@ -354,6 +354,8 @@ struct asker {
 	struct fixture *fixture;
 	unsigned int turn;
 	bool called;
+	bool had_turn;	  /* while it was called, */
+	bool was_crowded; /* and whether others waited then */
 };
 
 static unsigned int turns;
@@ -364,6 +366,8 @@ static void room(struct engine_waiter *waiter)
 
 	asker->called = true;
 	asker->turn = turns++;
+	asker->had_turn = engine_has_turn(waiter);
+	asker->was_crowded = engine_is_crowded(asker->fixture->engine, waiter->device);
 	submit(asker->fixture, &asker->job);
 }
 
@@ -405,6 +409,36 @@ START_TEST(beyond_the_depth_is_busy_and_room_is_given_in_order)
 	ck_assert_uint_eq(askers[0].turn, 0);
 	ck_assert_uint_eq(askers[2].turn, 1);
 	ck_assert(!askers[1].called);
+	tear_down(&fixture);
+}
+END_TEST
+
+START_TEST(a_device_is_crowded_while_others_wait_for_it)
+{
+	struct fixture fixture;
+	struct job jobs[DEPTH];
+	struct asker askers[2];
+	char byte = 'x';
+
+	if (!set_up(&fixture, _i, ""))
+		return;
+	for (int i = 0; i < DEPTH; i++) {
+		prepare_write(&jobs[i], fixture.fd, &byte, 1, (uint64_t)i);
+		submit(&fixture, &jobs[i]);
+	}
+	ck_assert(!engine_is_crowded(fixture.engine, 7));
+	ask(&fixture, &askers[0], 7, &byte);
+	ck_assert(engine_is_crowded(fixture.engine, 7));
+	ck_assert(!engine_is_crowded(fixture.engine, 8));
+	ck_assert(!engine_has_turn(&askers[0].waiter));
+	ask(&fixture, &askers[1], 7, &byte);
+	for (int i = 0; i < 2; i++)
+		run_until(fixture.base, &askers[i].job.over);
+	/* The one whose turn it is does not count. */
+	ck_assert(askers[0].had_turn && askers[0].was_crowded);
+	ck_assert(askers[1].had_turn && !askers[1].was_crowded);
+	ck_assert(!engine_has_turn(&askers[1].waiter));
+	ck_assert(!engine_is_crowded(fixture.engine, 7));
 	tear_down(&fixture);
 }
 END_TEST
@@ -1016,6 +1050,7 @@ int main(void)
 	tcase_add_loop_test(all, syncs_hints_and_sizes_reach_the_file, 0, KINDS);
 	tcase_add_loop_test(all, requests_without_sense_or_work_are_done_at_once, 0, KINDS);
 	tcase_add_loop_test(all, beyond_the_depth_is_busy_and_room_is_given_in_order, 0, KINDS);
+	tcase_add_loop_test(all, a_device_is_crowded_while_others_wait_for_it, 0, KINDS);
 	tcase_add_loop_test(all, room_is_given_to_each_group_in_turn, 0, KINDS);
 	tcase_add_loop_test(all, nobody_overtakes_who_waits_for_the_same_device, 0, 2);
 	tcase_add_loop_test(all, who_is_given_room_takes_a_turns_worth_and_asks_again, 0, KINDS);

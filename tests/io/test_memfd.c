@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -138,6 +139,60 @@ START_TEST(one_in_huge_pages_is_no_different)
 }
 END_TEST
 
+static uint64_t allocated_bytes(int fd)
+{
+	struct stat facts;
+
+	ck_assert_int_eq(fstat(fd, &facts), 0);
+	return (uint64_t)facts.st_blocks * 512;
+}
+
+static bool is_counted_strictly(void)
+{
+	FILE *file = fopen("/proc/sys/vm/overcommit_memory", "re");
+	int mode = file ? fgetc(file) : '2';
+
+	if (file)
+		(void)fclose(file);
+	return mode == '2';
+}
+
+START_TEST(one_made_ahead_is_filled_later_and_keeps_what_was_touched_before)
+{
+	const uint64_t size = 4096 + 3 * MEMFD_FILL_BYTES;
+	struct mapping mapping;
+	int fd;
+
+	ck_assert_int_eq(memfd_make_ahead("test", size, MEMFD_FILL_BYTES, &fd), 0);
+	ck_assert_int_eq(memfd_check(fd, size), 0);
+	ck_assert_uint_eq(allocated_bytes(fd), is_counted_strictly() ? size : MEMFD_FILL_BYTES);
+	ck_assert_int_eq(memfd_map(fd, (size_t)size, 0, &mapping), 0);
+	mapping.bytes[2 * MEMFD_FILL_BYTES + 5] = 0x55;
+	for (uint64_t at = MEMFD_FILL_BYTES; at < size; at += MEMFD_FILL_BYTES) {
+		uint64_t left = size - at;
+
+		ck_assert_int_eq(
+			memfd_fill(fd, at, left < MEMFD_FILL_BYTES ? left : MEMFD_FILL_BYTES), 0);
+	}
+	ck_assert_uint_eq(allocated_bytes(fd), size);
+	for (uint64_t at = 0; at < size; at++)
+		if (mapping.bytes[at] != (at == 2 * MEMFD_FILL_BYTES + 5 ? 0x55 : 0))
+			ck_abort_msg("%#x at %zu", mapping.bytes[at], (size_t)at);
+	memfd_unmap(&mapping);
+	close(fd);
+}
+END_TEST
+
+START_TEST(one_that_is_ready_at_once_needs_no_filling)
+{
+	int fd;
+
+	ck_assert_int_eq(memfd_make_ahead("test", SIZE, MEMFD_FILL_BYTES, &fd), 0);
+	ck_assert_uint_eq(allocated_bytes(fd), SIZE);
+	close(fd);
+}
+END_TEST
+
 START_TEST(a_read_only_descriptor_can_neither_write_nor_map_for_writing)
 {
 	struct mapping mapping;
@@ -166,6 +221,8 @@ int main(void)
 	tcase_add_test(all, a_size_that_cannot_be_is_refused_without_a_descriptor_left);
 	tcase_add_test(all, a_ring_has_no_seam);
 	tcase_add_test(all, one_in_huge_pages_is_no_different);
+	tcase_add_test(all, one_made_ahead_is_filled_later_and_keeps_what_was_touched_before);
+	tcase_add_test(all, one_that_is_ready_at_once_needs_no_filling);
 	tcase_add_test(all, a_read_only_descriptor_can_neither_write_nor_map_for_writing);
 	return run_case(all, "memfd", 20);
 }

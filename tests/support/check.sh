@@ -76,20 +76,30 @@ step() {
 	return $status
 }
 
+# These take longest: where tests run side by side they begin first, or the last one would keep
+# all others waiting.
+longest="tests/e2e/e2e_steps.py tests/e2e/e2e_jobs.py tests/e2e/e2e_rotation.py \
+tests/e2e/e2e_fairness.py tests/e2e/e2e_job_verbs.py tests/e2e/e2e_fault_matrix.py"
+
 # suite BUILD LIST [VARIABLE=VALUE...]: the tests of one list of tests/tests.am. Unit tests keep to
 # themselves, and tests with a daemon of their own wait more than they work: these run side by
 # side.
 suite() {
 	suite_build=$1
 	suite_list=$2
+	suite_tests="\$($suite_list)"
+	suite_jobs=1
 	shift 2
 	case $suite_list in
-	UNIT_TESTS | E2E_TESTS) suite_jobs=$(nproc) ;;
-	*) suite_jobs=1 ;;
+	UNIT_TESTS) suite_jobs=$(nproc) ;;
+	E2E_TESTS)
+		suite_jobs=$(nproc)
+		suite_tests="$longest \$(filter-out $longest,\$($suite_list))"
+		;;
 	esac
 	# Everything was built before.
 	env "$@" VERBOSE=1 timeout -k 30 "$step_seconds" \
-		make -C "build/$suite_build" -j"$suite_jobs" check-TESTS TESTS="\$($suite_list)" \
+		make -C "build/$suite_build" -j"$suite_jobs" check-TESTS TESTS="$suite_tests" \
 		TEST_SUITE_LOG="suite-$suite_list.log"
 }
 
@@ -105,7 +115,8 @@ gcc_steps() {
 	step "vectors" suite gcc VECTOR_TESTS
 	step "fuzz corpus" suite gcc FUZZ_TESTS
 	step "style" suite gcc STYLE_TESTS
-	step "e2e" suite gcc E2E_TESTS
+	# The other engine has its turn below, with sanitizers.
+	step "e2e" suite gcc E2E_TESTS FOREBAY_ENGINE=uring
 	step "valgrind unit" suite gcc UNIT_TESTS FOREBAY_WRAPPER="$valgrind"
 }
 
