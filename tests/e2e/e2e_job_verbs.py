@@ -266,21 +266,6 @@ class MadeAnew(SlowTest):
         self.assertEqual((2, "done", str(self.daemon.file("after"))),
                          (run["run"], run["result"], run["path"]))
 
-    def test_so_does_one_that_has_not_opened_its_file_yet(self):
-        job = self.replace(path="log", open="append", mode="0600")
-        with self.daemon.client() as runner, self.daemon.client() as other:
-            with Held(self.daemon):
-                runner.send(JOB + "Run", {"id": job})
-                wait_until(lambda: self.state(job) == "running", "it runs")
-                other.send(JOB + "Create", {"replace": True, "context": {
-                    "buffer": self.buffer, "name": "anew", "path": "later", "mode": "0644"}})
-                wait_until(lambda: self.client.call(JOB + "Describe", {"id": job})
-                           ["context"]["path"] == "later", "the new context")
-            self.assertEqual("done", runner.receive().parameters["run"]["result"])
-            self.assertEqual(job, other.receive().parameters["id"])
-        self.assertEqual(CONTENT, self.read_stored("log"))
-        self.assertEqual(0o600, self.daemon.file("log").stat().st_mode & 0o777)
-
     def test_runs_do_not_overlap_where_one_was_missed_meanwhile(self):
         schedule = {"everyUSec": 50_000}
         job = self.replace(path="slow-{run}", schedule=schedule)
