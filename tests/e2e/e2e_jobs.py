@@ -6,6 +6,8 @@ import base64
 import hashlib
 import mmap
 import os
+import shutil
+import tempfile
 import threading
 import time
 import unittest
@@ -533,18 +535,69 @@ class Schedules(JobTest):
         for later, earlier in zip(runs, runs[1:]):
             self.assertGreaterEqual(later["startUSec"], earlier["endUSec"] + 49_000)
 
-    def test_a_thousand_due_at_once_are_all_run_once(self):
-        at = now_usec() + 3_000_000
-        calls = [self.client.encode(JOB + "Create", {"context": {
-            "buffer": self.buffer, "path": f"many/{number}", "schedule": {"atUSec": at}}})
-            for number in range(200)]
-        self.client.send_raw(b"".join(calls))
-        jobs = [self.client.receive_for(JOB + "Create").parameters["id"] for _ in calls]
-        for job in jobs:
-            self.until_runs(job, 1, "finished")
-        self.assertEqual(200, len([name for name in self.daemon.files()
-                                   if name.startswith("many/")]))
-        self.assertEqual({1}, {self.runtime(job)["runs"] for job in jobs})
+
+class DueAtOnce(JobTest):
+    """A thousand jobs of two users, for the same moment."""
+
+    engines = ("auto",)
+    EACH, CONNECTIONS = 500, 10
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            cls.skipTest(cls, "needs root")
+        cls.shared = tempfile.mkdtemp(prefix="j", dir=os.environ.get("TMPDIR", "/tmp"))
+        os.chmod(cls.shared, 0o755)
+        cls.daemon_options = {"config": f"[store users]\npath = {cls.shared}\nperUser = yes\n"}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.shared, ignore_errors=True)
+
+    @classmethod
+    def warm_up(cls, client):
+        super().warm_up(client)
+        with cls.daemon.client(65534) as other:
+            buffer = other.call(BUFFER + "Alloc", {"length": 4096})["buffer"]["id"]
+            other.call(BUFFER + "Free", {"id": buffer})
+
+    def begin(self, uid, at):
+        """Asks for the jobs of one user, over a few connections; they answer later."""
+        clients = [self.connect(uid) if uid else self.connect() for _ in range(self.CONNECTIONS)]
+        buffer = self.make_buffer(b"kept", clients[0])
+        for index, client in enumerate(clients):
+            client.send_raw(b"".join(client.encode(JOB + "Create", {"context": {
+                "buffer": buffer, "store": "users", "path": f"many/{number}",
+                "schedule": {"atUSec": at}}})
+                for number in range(index, self.EACH, self.CONNECTIONS)))
+        return clients
+
+    def test_all_run_once_and_users_take_turns(self):
+        at = now_usec() + (12 if self.daemon.is_sanitized() else 4) * 1_000_000
+        asked = {uid: self.begin(uid, at) for uid in (0, 65534)}
+        jobs = {client.receive_for(JOB + "Create").parameters["id"]: uid
+                for uid, clients in asked.items() for client in clients
+                for _ in range(self.EACH // self.CONNECTIONS)}
+        self.assertEqual(2 * self.EACH, len(jobs))
+
+        def all_over():
+            told = {reply["id"]: reply["runtime"] for reply in self.client.more(JOB + "List")
+                    if reply}
+            return told if all(told[job]["state"] == "finished" for job in jobs) else None
+        told = wait_until(all_over, "all are finished")
+        self.assertEqual({(1, "done")},
+                         {(told[job]["runs"], told[job]["lastResult"]) for job in jobs})
+        order = [jobs[job] for job in sorted(jobs, key=lambda job: told[job]["lastStartUSec"])]
+        # Nobody's wait for all of the other's: of the first half each has nearly half.
+        self.assertLess(abs(order[:self.EACH].count(0) - self.EACH // 2), self.EACH // 10)
+        for index, client in enumerate(asked[0]):
+            client.send_raw(b"".join(client.encode(JOB + "Dismiss", {"id": job})
+                                     for job in list(jobs)[index::self.CONNECTIONS]))
+        for index, client in enumerate(asked[0]):
+            for _ in list(jobs)[index::self.CONNECTIONS]:
+                client.receive_for(JOB + "Dismiss")
 
 
 class BadInput(JobTest):
