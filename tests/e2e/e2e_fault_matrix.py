@@ -9,6 +9,7 @@ it, so that one daemon carries all cells of an engine.
 """
 
 import collections
+import contextlib
 import itertools
 import os
 import re
@@ -85,7 +86,7 @@ class Matrix(ForebayTest):
     def directory(self, cell):
         return self.daemon.file(f"c{cell.number:04}")
 
-    def open_cell(self, cell):
+    def open_cell(self, cell, rings):
         self.directory(cell).mkdir(parents=True)
         self.directory(cell).joinpath("file").write_bytes(OLD)
         context = {"onError": cell.on_error, "onDisconnect": "abort",
@@ -97,7 +98,11 @@ class Matrix(ForebayTest):
             context.update(steps=[{"name": "zstd", "level": 1}], checksum="sha256")
         # Half of the cells by calls, half through a ring.
         ring_bytes = 512 * KIB if cell.number // 4 % 2 else None
-        return self.open(f"c{cell.number:04}/file", ring_bytes=ring_bytes, **context)
+        stream = self.client.open_stream(f"c{cell.number:04}/file", ring_bytes=ring_bytes,
+                                         **context)
+        if stream.ring:
+            rings.callback(stream.ring.close)
+        return stream
 
     @staticmethod
     def chunks_of(cell):
@@ -174,9 +179,9 @@ class Matrix(ForebayTest):
             return "failed"
         return "paused"
 
-    def run_cell(self, cell):
+    def run_cell(self, cell, rings):
         try:
-            stream = self.open_cell(cell)
+            stream = self.open_cell(cell, rings)
             came = self.drive(cell, stream)
         except VarlinkError as failed:
             came = "failed"
@@ -190,6 +195,7 @@ class Matrix(ForebayTest):
             self.lose_pages(cell, stream)
         elif came == "paused":
             self.left_alone.append((cell, stream))
+            self.cleanup.push(rings.pop_all())
 
     def give_up(self, cell, stream):
         """Resume tries it again, in vain; then it is aborted."""
@@ -231,8 +237,9 @@ class Matrix(ForebayTest):
         self.left_alone, self.lost_bytes, ran = [], collections.Counter(), collections.Counter()
         for cell in CELLS:
             if cell.operation != "unlink":
-                with self.subTest(cell=cell):
-                    self.run_cell(cell)
+                # There are more cells than a process may have descriptors.
+                with self.subTest(cell=cell), contextlib.ExitStack() as rings:
+                    self.run_cell(cell, rings)
                     ran[cell.operation] += 1
         for cell, stream in self.left_alone:
             with self.subTest(cell=cell, then="alone"):
@@ -263,8 +270,8 @@ class Matrix(ForebayTest):
         for cell in CELLS:
             if cell.operation != "unlink":
                 continue
-            with self.subTest(cell=cell):
-                stream = self.open_cell(cell)
+            with self.subTest(cell=cell), contextlib.ExitStack() as rings:
+                stream = self.open_cell(cell, rings)
                 self.put(stream, CHUNKS[0])
                 stream.wait("written")
                 stream.abort()
