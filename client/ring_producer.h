@@ -34,6 +34,7 @@ struct ring_producer {
 	uint64_t wanted;
 	uint64_t reserved_bytes;
 	uint64_t drains;
+	bool untouched;			/* no page of the memory was written to by us */
 	bool waiting;			/* told to stop and not yet to go on */
 	bool ended;
 	bool aborted;			/* by our own call: the state may say so a little later */
