@@ -15,6 +15,7 @@
 #include "daemon/base/err.h"
 #include "daemon/io/lanes.h"
 #include "daemon/io/room.h"
+#include "daemon/io/shared_syncs.h"
 
 struct event;
 struct event_base;
@@ -40,9 +41,11 @@ struct io_engine {
 	struct event *room_event;
 	struct room room; /* who waits */
 	struct lanes lanes;
+	struct shared_syncs syncs;
 	uint32_t depth;
 	uint32_t transfers;	/* in flight, of `depth` */
 	uint32_t runs;		/* IO_RUN in flight */
+	uint32_t sharing;	/* syncs that another one answers, or will */
 	uint64_t completed;
 	uint64_t bytes_written;
 	bool closing;

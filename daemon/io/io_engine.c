@@ -92,6 +92,7 @@ int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struc
 	engine->depth = depth;
 	room_init(&engine->room);
 	lanes_init(&engine->lanes, depth);
+	shared_syncs_init(&engine->syncs);
 	engine->room_event = event_new(base, -1, 0, give_room, engine);
 	return engine->room_event ? 0 : -ENOMEM;
 }
@@ -99,7 +100,7 @@ int engine_init(struct io_engine *engine, const struct io_engine_ops *ops, struc
 void engine_fini(struct io_engine *engine)
 {
 	assert(list_is_empty(&engine->room.queues));
-	assert(engine->transfers == 0 && engine->runs == 0);
+	assert(engine->transfers == 0 && engine->runs == 0 && engine->sharing == 0);
 	if (engine->room_event)
 		event_free(engine->room_event);
 	engine->room_event = NULL;
@@ -123,6 +124,19 @@ static bool may_take(const struct io_engine *engine, const struct io_request *re
 	       room_is_free(&engine->room, &engine->lanes, request->device, bytes_of(request));
 }
 
+static void enter(struct io_engine *engine, struct io_request *request)
+{
+	engine->transfers++;
+	lanes_enter(&engine->lanes, request->device);
+	request->engine = engine;
+}
+
+/* The engine inside of another one is only given those that are carried out. */
+static bool may_share(const struct io_request *request)
+{
+	return !request->wrapper && shared_syncs_concern(request);
+}
+
 enum engine_answer engine_submit(struct io_engine *engine, struct io_request *request)
 {
 	bool transfer = request->operation != IO_RUN;
@@ -135,20 +149,69 @@ enum engine_answer engine_submit(struct io_engine *engine, struct io_request *re
 		return answer_now(request, -ESHUTDOWN);
 	if (step_is_empty(request))
 		return answer_now(request, 0);
+	if (may_share(request) && shared_syncs_follow(&engine->syncs, request)) {
+		engine->sharing++;
+		return ENGINE_QUEUED;
+	}
 	if (transfer && !may_take(engine, request))
 		return ENGINE_BUSY;
 	if (engine->ops->refuse && engine->ops->refuse(engine, request, &busy))
 		return busy ? ENGINE_BUSY : ENGINE_DONE;
+	if (may_share(request))
+		shared_syncs_lead(&engine->syncs, request);
 	if (transfer) {
-		engine->transfers++;
-		lanes_enter(&engine->lanes, request->device);
+		enter(engine, request);
 		room_use(&engine->room, request->device, bytes_of(request));
 	} else {
 		engine->runs++;
+		request->engine = engine;
 	}
-	request->engine = engine;
 	engine->ops->start(engine, request);
 	return ENGINE_QUEUED;
+}
+
+/* In the place of the one that is over, whether others wait for room or not. */
+static void start_next_sync(struct io_engine *engine, struct io_request *next)
+{
+	bool busy;
+
+	engine->sharing--;
+	/* A fault is asked for; that there is no room would not be true. */
+	if (engine->ops->refuse)
+		(void)engine->ops->refuse(engine, next, &busy);
+	enter(engine, next);
+	engine->ops->start(engine, next);
+}
+
+static void answer_sharing(struct io_engine *engine, struct list *answered, int64_t result)
+{
+	struct list *link;
+
+	while ((link = list_take_first(answered))) {
+		struct io_request *request = container_of(link, struct io_request, sync_link);
+
+		engine->sharing--;
+		engine->completed++;
+		request->result = result;
+		request->done(request);
+	}
+}
+
+static void complete_shared(struct io_engine *engine, struct io_request *request)
+{
+	struct list answered = LIST_INIT(answered);
+	struct list dropped = LIST_INIT(dropped);
+	int64_t result = request->result;
+	struct io_request *next;
+
+	if (engine->closing)
+		list_splice(&dropped, &request->sync_waiting);
+	next = shared_syncs_end(&engine->syncs, request, &answered);
+	if (next)
+		start_next_sync(engine, next);
+	request->done(request);
+	answer_sharing(engine, &answered, result);
+	answer_sharing(engine, &dropped, -ESHUTDOWN);
 }
 
 void engine_complete(struct io_engine *engine, struct io_request *request)
@@ -169,6 +232,8 @@ void engine_complete(struct io_engine *engine, struct io_request *request)
 	request->wrapper = NULL;
 	if (wrapper)
 		wrapper->ops->inner_done(wrapper, request);
+	else if (shared_syncs_concern(request))
+		complete_shared(engine, request);
 	else
 		request->done(request);
 }
@@ -222,7 +287,7 @@ const char *engine_name(const struct io_engine *engine)
 
 uint32_t engine_pending(const struct io_engine *engine)
 {
-	return engine->transfers + engine->runs;
+	return engine->transfers + engine->runs + engine->sharing;
 }
 
 uint64_t engine_progress(const struct io_engine *engine)

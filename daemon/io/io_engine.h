@@ -20,6 +20,8 @@
  * and after a bounded number of EINTRs and EAGAINs. `result` is then the number of bytes, or
  * a negative errno, with `bytes_done` telling how many bytes from the start had been taken.
  * A sync is tried once and never again, because the kernel tells of a lost page only once.
+ * Syncs of one directory that are asked for while one of it is under way wait for it to end
+ * and are then one sync, with one result for all of them; they are never ENGINE_BUSY.
  * EFAULT (the memory is gone) is an errno like any other. A descriptor with O_DIRECT is
  * written as it is: where memory, offset or length do not fit, the answer is -EINVAL, also
  * after a short write that ended between two blocks, and the caller writes what is missing
@@ -85,6 +87,7 @@ struct io_request {
 	const char *path;	/* for faults; may be NULL */
 	int fd;			/* stays the caller's, open until done */
 	uint64_t device;	/* st_dev of the destination, 0 if not known */
+	uint64_t directory;	/* SYNC_DIRECTORY: its st_ino, 0 if not known */
 	uint64_t offset;
 	uint64_t length;	/* WRITEBACK, ALLOCATE, TRUNCATE; a WRITE's is that of its iov */
 	struct iovec *iov;	/* changed while in flight, as it was again in done */
@@ -98,6 +101,9 @@ struct io_request {
 
 	/* The engine's own. */
 	struct list link;		/* engine_faulty::held */
+	struct list sync_link;		/* of shared_syncs, or of another request's */
+	struct list sync_followers;	/* those that this one answers too, */
+	struct list sync_waiting;	/* and those that have come since it began */
 	struct worker_task task;
 	struct io_engine *engine;	/* who carries it out */
 	struct io_engine *wrapper;	/* who passed it on to that one */

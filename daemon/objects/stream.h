@@ -261,6 +261,7 @@ struct stream {
 	bool made;	      /* in place, and the file is new */
 	bool name_synced;
 	uint64_t device;
+	uint64_t directory; /* its st_ino; 0: not known */
 	uint64_t base_offset; /* in the file, of position 0; modulo 2^64 after a rotation */
 	int64_t catalogue_row;
 	struct catalogue_request catalogue_request;

@@ -144,6 +144,7 @@ static int find_directory(struct stream_opening *opening)
 	if (fstat(opening->dir_fd, &facts) < 0)
 		return -errno;
 	opening->device = facts.st_dev;
+	opening->directory = facts.st_ino;
 	if (opening->side_file && strlen(opening->base_name) > SIDE_FILE_NAME_MAX) {
 		opening->reason = "the name of its side file is too long";
 		return ROOT_E_REFUSED;

@@ -56,6 +56,7 @@ struct stream_opening {
 	char *absolute_path;
 	bool made;
 	uint64_t device;
+	uint64_t directory; /* st_ino of dir_fd; 0: none */
 	uint64_t base_offset;
 	int ring_fd;
 	struct mapping ring;

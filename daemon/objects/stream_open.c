@@ -252,6 +252,7 @@ static int adopt(struct stream *stream)
 	stream->absolute_path = take_ptr(opening->absolute_path);
 	stream->made = opening->made;
 	stream->device = opening->device;
+	stream->directory = opening->directory;
 	stream->base_offset = opening->base_offset;
 	if (opening->base_name) {
 		stream->base_name = strdup(opening->base_name);

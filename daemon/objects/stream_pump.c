@@ -452,6 +452,7 @@ void stream_task_submit(struct stream *stream, void (*then)(struct stream *, int
 	stream->task.then = then;
 	request->path = stream->absolute_path;
 	request->device = stream->device;
+	request->directory = stream->directory;
 	request->done = task_done;
 	request->owner = stream;
 	task_try(stream);

@@ -129,6 +129,7 @@ static int adopt_place(struct stream *stream, struct stream_opening *opening)
 	stream->absolute_path = take_ptr(opening->absolute_path);
 	stream->dir_fd = take_fd(&opening->dir_fd);
 	stream->device = opening->device;
+	stream->directory = opening->directory;
 	return 0;
 }
 

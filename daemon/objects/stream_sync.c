@@ -152,6 +152,7 @@ bool stream_sync_move(struct stream *stream)
 	stream->sync.fd = name ? stream->dir_fd : stream->file_fd;
 	stream->sync.path = stream->absolute_path;
 	stream->sync.device = stream->device;
+	stream->sync.directory = stream->directory;
 	stream->sync.done = sync_done;
 	stream->sync.owner = stream;
 	stream->sync_cover = stream->written;
