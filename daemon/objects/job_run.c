@@ -143,16 +143,18 @@ static void take_result(struct job_run *run)
 static void plan_retry(const struct job_run *run)
 {
 	struct job *job = run->job;
+	const struct job_retry_run ended = {
+		.result = (enum job_result)run->result,
+		.scheduled_usec = run->scheduled_usec,
+		.end_usec = run->end_usec,
+		.last = job->pause_wanted || job->cancel_wanted,
+	};
 
-	if (!job_result_is_failure((enum job_result)run->result)) {
-		job->attempts = 0;
+	/* A run of the job before says nothing of this one. */
+	if (run->replaced || !job_retry_follow(&job->retry, &job->setup.options, &ended))
 		return;
-	}
-	if (run->by_hand || run->replaced || job->pause_wanted || job->cancel_wanted ||
-	    job->attempts >= job->setup.options.retries)
-		return;
-	job->attempts++;
-	job_retry_later(job, run->scheduled_usec);
+	job_hold_retry(job);
+	job_plan_retry(job);
 }
 
 static void log_result(const struct job_run *run)
@@ -533,7 +535,7 @@ static struct job_run *run_new(struct job *job)
 	return run;
 }
 
-int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
+int job_run_begin(struct job *job, int64_t scheduled_usec)
 {
 	struct job_run *run = run_new(job);
 	int64_t timeout_usec = job->setup.options.timeout_usec;
@@ -541,7 +543,6 @@ int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 
 	if (!run)
 		return -ENOMEM;
-	run->by_hand = by_hand;
 	run->number = ++job->runs;
 	run->scheduled_usec = scheduled_usec;
 	job->run = run;
