@@ -23,6 +23,8 @@ export TMPDIR="$temporary"
 unset FOREBAY_SOCKET NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES STATE_DIRECTORY \
 	JOURNAL_STREAM WATCHDOG_USEC WATCHDOG_PID NO_COLOR
 export LC_ALL=C.UTF-8
+# What may be had of descriptors, whatever a login or a service starts with.
+ulimit -Sn "$(ulimit -Hn)"
 export PYTHONDONTWRITEBYTECODE=1
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
