@@ -54,4 +54,20 @@ int bytes_swap(void *bytes, size_t length, size_t width);
 void bytes_range(int64_t start, int64_t end, uint64_t length, uint64_t *ret_start,
 		 uint64_t *ret_end);
 
+/* A copy as it is asked for: the two lengths, and positions in them. */
+struct bytes_copy {
+	uint64_t target_bytes;
+	uint64_t source_bytes;
+	int64_t target_start; /* left out: 0 */
+	int64_t source_start; /* left out: 0 */
+	int64_t source_end;   /* left out: INT64_MAX */
+};
+
+/*
+ * How many bytes to move: what both the rest of the target and the range of the source hold.
+ * An end beyond the source is its end; a start beyond the target leaves no room, and is no
+ * error. -ERANGE: a position is negative, or the source's start beyond its end.
+ */
+int bytes_copy_count(const struct bytes_copy *copy, uint64_t *ret_count);
+
 #endif
