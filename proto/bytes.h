@@ -32,7 +32,8 @@ int bytes_compare(const void *a, size_t a_bytes, const void *b, size_t b_bytes);
  * the offset itself, or at the nearer end. True if found, with ret_offset set.
  *
  * step is 1, or 2 for text in UTF-16: then only even places count, an odd last byte of either
- * range is no part of it, and an odd offset is that of the unit it cuts.
+ * range is no part of it (what is left of one byte is found nowhere), and an odd offset is that
+ * of the unit it cuts.
  *
  * The time is linear in both lengths, whatever the bytes are: a client that chooses them must
  * not be able to hold up others.

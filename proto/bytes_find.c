@@ -176,8 +176,6 @@ static bool find_units(struct search *search, size_t start, bool last, size_t *r
 	struct span *hay = &search->hay;
 	size_t skipped = start, index;
 
-	if (search->needle.count == 0 || search->needle.count > hay->count)
-		return false;
 	if (last)
 		skipped = start < hay->count - search->needle.count ?
 				  hay->count - search->needle.count - start :
@@ -199,12 +197,14 @@ bool bytes_find(const void *bytes, size_t length, const void *needle, size_t nee
 	uint64_t start, end;
 	size_t index;
 
+	length -= length % step;
 	bytes_range(offset, offset, length, &start, &end);
 	if (needle_bytes == 0) {
 		*ret_offset = start;
 		return true;
 	}
-	if (needle_bytes > length || (!last && start > length - needle_bytes))
+	needle_bytes -= needle_bytes % step;
+	if (needle_bytes == 0 || needle_bytes > length || (!last && start > length - needle_bytes))
 		return false;
 	if (last && offset < 0 && -(uint64_t)offset > length)
 		return false;
