@@ -125,13 +125,15 @@ int cmd_buffer_concat(struct call *call, struct refusal *refusal)
 	struct buffer_concat concat = { .total_length = UINT64_MAX };
 	const cJSON *args = call_args(call), *list = NULL;
 	struct buffer **sources;
-	int r;
+	int r = 0;
 
-	r = param_position(args, "totalLength", INT64_MAX, &concat.total_length, refusal);
-	if (r)
-		return r;
 	(void)args_get_array(args, "sources", &list);
 	concat.count = (size_t)cJSON_GetArraySize(list);
+	/* Of nothing there is nothing, whatever length is asked for, as Node says. */
+	if (concat.count > 0)
+		r = param_position(args, "totalLength", INT64_MAX, &concat.total_length, refusal);
+	if (r)
+		return r;
 	sources = calloc(concat.count + 1, sizeof(struct buffer *));
 	if (!sources)
 		return -ENOMEM;

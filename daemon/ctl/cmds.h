@@ -25,6 +25,10 @@ int must_check cmd_buffer_compare(struct call *call, struct refusal *refusal);
 int must_check cmd_buffer_index_of(struct call *call, struct refusal *refusal);
 int must_check cmd_buffer_swap(struct call *call, struct refusal *refusal);
 
+/* The same, in cmd_buffer_number.c. */
+int must_check cmd_buffer_get_number(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_set_number(struct call *call, struct refusal *refusal);
+
 /* What stands in cmd_job_table and is done in cmd_job_verbs.c. */
 int must_check cmd_job_create(struct call *call, struct refusal *refusal);
 int must_check cmd_job_run(struct call *call, struct refusal *refusal);
