@@ -22,6 +22,7 @@
  */
 
 static const struct replay_kind *const kinds[] = {
+	&replay_buffer_ops,
 	&replay_encodings,
 	&replay_writable,
 };
