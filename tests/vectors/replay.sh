@@ -51,6 +51,24 @@ for change in '"written":3/"written":2' '"e9e9e9"/"e9e9e8"' '"end_u16":"fffd"/"e
 	sed "s/$change/" "$vectors/encodings.json" >"$TMPDIR/encodings.json"
 	must_fail "changed by $change" encodings "$TMPDIR/encodings.json"
 done
+# must_see KIND CHANGE...: none of them goes unnoticed in the kind's file.
+must_see() {
+	local kind=$1 change
+	shift
+	for change in "$@"; do
+		sed "s/$change/" "$vectors/$kind.json" >"$TMPDIR/$kind.json"
+		must_fail "changed by $change" "$kind" "$TMPDIR/$kind.json"
+	done
+}
+
+must_see dataview '"hex":"c2c500/"hex":"c2c501' '"num":"-127"/"num":"-126"' \
+	'"error":"RangeError"/"hex":""' '"byteLength":1}/"byteLength":2}' '"f64":"c05f/"f64":"c05e' \
+	'"error":"TypeError"/"hex":""'
+must_see dataview_f16 '"error":"RangeError"/"hex":""' '"byteLength":2}/"byteLength":3}' '"Float16"/"Float17"'
+must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
+	'"source":"01"/"source":"02"' '"hex":"0002000301"/"hex":"0002000302"' \
+	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
+	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -60,6 +78,10 @@ must_fail "without a file" writable_trace
 must_fail "of no known kind" unknown "$vectors/writable_trace.json"
 
 holds writable_trace "$vectors/writable_trace.json"
+holds_mapping "92 mapped: A10 10, A11 44, A2 3, A4 16, A8 11, undefined 8" \
+	arraybuffer "$vectors/arraybuffer.json"
+holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.json"
+holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
 
 exit $failed
