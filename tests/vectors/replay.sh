@@ -46,16 +46,28 @@ head -c 5000 "$vectors/writable_trace.json" >"$TMPDIR/cut.json"
 
 must_fail "changed" writable_trace "$TMPDIR/changed.json"
 must_fail "changed in a state" writable_trace "$TMPDIR/state.json"
-for change in '"written":3/"written":2' '"e9e9e9"/"e9e9e8"' '"end_u16":"fffd"/"end_u16":""' \
-	'"out_u16":"feff"/"out_u16":"fefe"' '"ok":false/"ok":true' '"byteLength":3/"byteLength":4'; do
-	sed "s/$change/" "$vectors/encodings.json" >"$TMPDIR/encodings.json"
-	must_fail "changed by $change" encodings "$TMPDIR/encodings.json"
-done
-for change in '"copied":2/"copied":1' '"last":2/"last":1' '"equals":false/"equals":true' \
-	'"whole":"eeee/"whole":"eeef' '"next":1/"next":2' '"value":44/"value":45'; do
-	sed "s/$change/" "$vectors/buffer_ops.json" >"$TMPDIR/buffer_ops.json"
-	must_fail "changed by $change" buffer_ops "$TMPDIR/buffer_ops.json"
-done
+# must_see KIND CHANGE...: none of them goes unnoticed in the kind's file.
+must_see() {
+	local kind=$1 change
+	shift
+	for change in "$@"; do
+		sed "s/$change/" "$vectors/$kind.json" >"$TMPDIR/$kind.json"
+		must_fail "changed by $change" "$kind" "$TMPDIR/$kind.json"
+	done
+}
+
+must_see encodings '"written":3/"written":2' '"e9e9e9"/"e9e9e8"' '"end_u16":"fffd"/"end_u16":""' \
+	'"out_u16":"feff"/"out_u16":"fefe"' '"ok":false/"ok":true' '"byteLength":3/"byteLength":4'
+must_see buffer_ops '"copied":2/"copied":1' '"last":2/"last":1' '"equals":false/"equals":true' \
+	'"whole":"eeee/"whole":"eeef' '"next":1/"next":2' '"value":44/"value":45'
+must_see dataview '"hex":"c2c500/"hex":"c2c501' '"num":"-127"/"num":"-126"' \
+	'"error":"RangeError"/"hex":""' '"byteLength":1}/"byteLength":2}' '"f64":"c05f/"f64":"c05e' \
+	'"error":"TypeError"/"hex":""'
+must_see dataview_f16 '"error":"RangeError"/"hex":""' '"byteLength":2}/"byteLength":3}' '"Float16"/"Float17"'
+must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
+	'"source":"01"/"source":"02"' '"hex":"0002000301"/"hex":"0002000302"' \
+	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
+	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -66,6 +78,10 @@ must_fail "of no known kind" unknown "$vectors/writable_trace.json"
 
 holds writable_trace "$vectors/writable_trace.json"
 holds_mapping "51 mapped: B21 1, B22 4, B24 33, B3 2, B4 4, B5 7" buffer_ops "$vectors/buffer_ops.json"
+holds_mapping "92 mapped: A10 10, A11 44, A2 3, A4 16, A8 11, undefined 8" \
+	arraybuffer "$vectors/arraybuffer.json"
+holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.json"
+holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
 
 exit $failed
