@@ -22,6 +22,7 @@
  */
 
 static const struct replay_kind *const kinds[] = {
+	&replay_pool,
 	&replay_writable,
 };
 

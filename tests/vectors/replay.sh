@@ -34,6 +34,11 @@ head -c 5000 "$vectors/writable_trace.json" >"$TMPDIR/cut.json"
 
 must_fail "changed" writable_trace "$TMPDIR/changed.json"
 must_fail "changed in a state" writable_trace "$TMPDIR/state.json"
+sed 's/"off":0}/"off":8}/' "$vectors/pool.json" >"$TMPDIR/offset.json"
+sed 's/"backing":1,/"backing":2,/' "$vectors/pool.json" >"$TMPDIR/backing.json"
+must_fail "changed in an offset" pool "$TMPDIR/offset.json"
+must_fail "changed in a backing" pool "$TMPDIR/backing.json"
+
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -42,6 +47,7 @@ must_fail "not there" writable_trace "$TMPDIR/none.json"
 must_fail "without a file" writable_trace
 must_fail "of no known kind" unknown "$vectors/writable_trace.json"
 
+holds pool "$vectors/pool.json"
 holds writable_trace "$vectors/writable_trace.json"
 
 exit $failed
