@@ -12,6 +12,11 @@
 static struct slab slab_memory[4];
 static unsigned int slabs_made;
 
+static void begin(void)
+{
+	slabs_made = 0;
+}
+
 /* As a pool does: a place where the rules say, and a reference for it. */
 static struct slab *put(struct slabs *slabs, uint64_t guess, uint64_t bytes, uint64_t *ret_offset)
 {
@@ -207,6 +212,7 @@ int main(void)
 	SRunner *runner;
 	int failed;
 
+	tcase_add_checked_fixture(tests, begin, NULL);
 	tcase_add_test(tests, sizes_1_to_4095_share_and_no_others);
 	tcase_add_test(tests, places_follow_each_other_at_multiples_of_8);
 	tcase_add_test(tests, what_does_not_fit_begins_a_new_slab_and_the_rest_is_left);
@@ -221,7 +227,7 @@ int main(void)
 	tcase_add_test(tests, memory_of_its_own_counts_references_too);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);
-	srunner_run_all(runner, CK_NORMAL);
+	srunner_run_all(runner, CK_ENV);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
 	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
