@@ -179,6 +179,7 @@ int buffer_concat(struct holder *holder, const struct buffer_concat *concat, buf
 	joining->placing = (struct buffer_placing){
 		.holder = holder,
 		.length = joining->length,
+		.may_share = true,
 		.done = on_placed,
 		.owner = joining,
 	};

@@ -69,6 +69,9 @@ void buffer_work_submit(struct backing *backing, struct buffer_work *work);
 /* Takes memory of the pool; the backing is freed again with its last buffer or use. */
 int must_check backing_new(struct pool *pool, uint64_t length, struct backing **ret_backing,
 			   struct refusal *refusal);
+/* The same for a buffer that may share it: of a small one, the pool's current slab. */
+int must_check backing_for_small(struct pool *pool, uint64_t length, struct backing **ret_backing,
+				 struct refusal *refusal);
 void backing_use(struct backing *backing);
 void backing_unuse(struct backing *backing);
 

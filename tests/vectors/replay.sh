@@ -68,6 +68,7 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 	'"source":"01"/"source":"02"' '"hex":"0002000301"/"hex":"0002000302"' \
 	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
 	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
+must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -76,6 +77,7 @@ must_fail "not there" writable_trace "$TMPDIR/none.json"
 must_fail "without a file" writable_trace
 must_fail "of no known kind" unknown "$vectors/writable_trace.json"
 
+holds pool "$vectors/pool.json"
 holds writable_trace "$vectors/writable_trace.json"
 holds_mapping "51 mapped: B21 1, B22 4, B24 33, B3 2, B4 4, B5 7" buffer_ops "$vectors/buffer_ops.json"
 holds_mapping "92 mapped: A10 10, A11 44, A2 3, A4 16, A8 11, undefined 8" \
