@@ -43,7 +43,7 @@ struct verb {
 	size_t arguments_min;
 	size_t arguments_max;
 	const struct option_row *options;	/* its own, or NULL */
-	const char *completion;	/* how arguments are completed: "file", or NULL */
+	const char *completion;	/* what arguments are completed to: "file", "job" or NULL */
 	verb_run_fn run;
 };
 
