@@ -87,9 +87,8 @@ static void offer_options(FILE *file, const char *begun, const struct option_row
 	}
 }
 
-static void offer_choices(FILE *file, const char *begun, const struct option_row *row)
+static void offer_choices(FILE *file, const char *begun, const char *choice)
 {
-	const char *choice = row->choices;
 	char text[64];
 
 	while (choice) {
@@ -194,13 +193,15 @@ void help_complete(FILE *file, char *const *words)
 	if (row && row->kind == OPTION_TEXT && strcmp(row->argument, "JOB") == 0) {
 		offer_jobs(file, words[count - 1], words);
 	} else if (row && row->kind != OPTION_FLAG) {
-		offer_choices(file, words[count - 1], row);
+		offer_choices(file, words[count - 1], row->choices);
 	} else if (words[count - 1][0] == '-') {
 		offer_options(file, words[count - 1], rows.rows);
 		offer_options(file, words[count - 1], rows.more_rows);
+	} else if (verb->completion && strcmp(verb->completion, "file") == 0) {
+		(void)fputs("@file\n", file);
 	} else if (verb->completion && strcmp(verb->completion, "job") == 0) {
 		offer_jobs(file, words[count - 1], words);
-	} else if (verb->completion) {
-		(void)fprintf(file, "@%s\n", verb->completion);
+	} else if (count - used == 2) {
+		offer_choices(file, words[count - 1], verb->completion);
 	}
 }

@@ -17,6 +17,7 @@
 #include "daemon/objects/refusal.h"
 #include "proto/encoding.h"
 
+struct buffer_turn;
 struct holder;
 struct pool;
 struct user;
@@ -27,12 +28,12 @@ struct backing {
 	uint64_t id;
 	uint64_t offset; /* in the pool */
 	uint64_t length;
-	uint32_t buffers;      /* that lie over it */
-	uint32_t pins;	       /* writes of streams in hand, over all its buffers */
-	uint32_t uses;	       /* operations under way or waiting */
-	uint32_t version_slot; /* its word in the pool's version memfd */
-	bool busy;	       /* an operation is under way */
-	struct list waiting;   /* buffer_work::link, those that wait for their turn */
+	uint32_t buffers;	  /* that lie over it */
+	uint32_t pins;		  /* writes of streams in hand, over all its buffers */
+	uint32_t uses;		  /* operations under way or waiting */
+	uint32_t version_slot;	  /* its word in the pool's version memfd */
+	struct buffer_turn *turn; /* of the operation that has it to itself; NULL: of none */
+	struct list waiting;	  /* buffer_turn::link, those that wait for their turn */
 };
 
 struct buffer {
@@ -42,7 +43,7 @@ struct buffer {
 	uint64_t id;
 	uint64_t offset; /* in the backing */
 	uint64_t length;
-	uint32_t pins; /* writes of streams in hand that use it */
+	uint32_t pins;	  /* writes of streams in hand that use it */
 	struct list jobs; /* job::buffer_link, those that name it */
 	uint32_t job_count;
 	struct labels labels;

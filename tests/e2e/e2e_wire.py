@@ -227,20 +227,10 @@ class Calls(ForebayTest):
                 with self.subTest(method=method), self.assertRaises(VarlinkError) as caught:
                     self.client.call(f"{interface}.{method}", {"surprise": 1})
                 error = caught.exception
-                self.assertIn(error.name, (SERVICE + "InvalidParameter", SERVICE + "ExpectedMore",
-                                           SERVICE + "MethodNotImplemented"))
+                self.assertIn(error.name, (SERVICE + "InvalidParameter", SERVICE + "ExpectedMore"))
                 if error.name == SERVICE + "InvalidParameter" and not any(
                         kind[0] != "nullable" for kind in given[1].values()):
                     self.assertEqual("surprise", error.parameters["parameter"])
-
-    def test_methods_that_are_not_there_yet_say_so(self):
-        for method, parameters in (
-                (BUFFER + "GetNumber", {"id": "b0", "type": "int8", "offset": 0}),
-                (BUFFER + "Fill", {"id": "b0", "value": "x"}),
-                (BUFFER + "Concat", {"sources": []}),
-                (BUFFER + "Swap", {"id": "b0", "width": 2})):
-            with self.fails(SERVICE + "MethodNotImplemented"):
-                self.client.call(method, parameters)
 
     def test_wrong_and_missing_parameters_are_named(self):
         for method, parameters, wrong in (

@@ -29,6 +29,8 @@ struct replay_kind {
 	struct replay_verdict (*run)(const struct cJSON *entry);
 };
 
+extern const struct replay_kind replay_buffer_ops;
+extern const struct replay_kind replay_encodings;
 extern const struct replay_kind replay_writable;
 
 /* One line about a failure, behind the case's id. Only the first lines of a run are printed. */
