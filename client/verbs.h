@@ -43,7 +43,7 @@ struct verb {
 	size_t arguments_min;
 	size_t arguments_max;
 	const struct option_row *options;	/* its own, or NULL */
-	const char *completion;	/* "file", or the choices for the second argument; or NULL */
+	const char *completion;	/* "file", "job", the choices for the second argument, or NULL */
 	verb_run_fn run;
 };
 

@@ -221,6 +221,7 @@ struct job_run {
 
 /* jobs.c */
 void job_tell(struct job *job, enum job_event event, const struct job_record *record);
+void jobs_tell_run_saved(struct jobs *jobs, uint64_t id, uint64_t run);
 /* The owner's account, made where there is none. NULL: no memory. */
 struct job_owner *job_owner_get(struct jobs *jobs, uid_t uid);
 void job_owner_release(struct job_owner *owner);

@@ -7,8 +7,8 @@
  *	the bytes are taken hold of (job_source.c)
  *	they are compared with those of the last file, where the job asks for that
  *	a stream of the owner's writes them, and closes
- *	its row is completed and the job settles; those who wait hear of it once that is on
- *	the disk, so what they hear is what history will say
+ *	its row is completed and the job settles; those who wait, or watch, hear of it once
+ *	that is on the disk, so what they hear is what history will say
  *
  * The row of the stream's temporary is asked for after that of the run, and the catalogue
  * takes one after the other: so there is never a file of a run that nobody knows.
@@ -233,6 +233,8 @@ void job_run_saved(struct job_run *run)
 {
 	struct job_record record;
 
+	/* Not by way of the job, which may be gone. */
+	jobs_tell_run_saved(run->holder.user->registry->jobs, run->job_id, run->number);
 	job_run_get_record(run, &record);
 	tell_waits(run->job_id, &run->waits, &record);
 	run->told = true;

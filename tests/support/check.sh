@@ -78,9 +78,9 @@ step() {
 
 # These take longest: where tests run side by side they begin first, or the last one would keep
 # all others waiting.
-longest="tests/e2e/e2e_steps.py tests/e2e/e2e_jobs.py tests/e2e/e2e_rotation.py \
+longest="tests/e2e/e2e_steps.py tests/e2e/e2e_job_runs.py tests/e2e/e2e_rotation.py \
 tests/e2e/e2e_fairness.py tests/e2e/e2e_job_verbs.py tests/e2e/e2e_job_retries.py \
-tests/e2e/e2e_fault_matrix.py"
+tests/e2e/e2e_fault_matrix.py tests/e2e/e2e_jobs.py"
 
 # suite BUILD LIST [VARIABLE=VALUE...]: the tests of one list of tests/tests.am. Unit tests keep to
 # themselves, and tests with a daemon of their own wait more than they work: these run side by
