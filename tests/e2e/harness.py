@@ -44,8 +44,9 @@ LIBC = ctypes.CDLL(None, use_errno=True)
 
 KIB, MIB = 1 << 10, 1 << 20
 TIMEOUT = float(os.environ.get("FOREBAY_TEST_CALL_TIMEOUT", "30"))
-SANITIZER_WORDS = ("AddressSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer",
-                   "ThreadSanitizer", "runtime error:")
+# What no test may have the daemon say; the last with FOREBAY_CHECK_REPLIES in the environment.
+WRONG_WORDS = ("AddressSanitizer", "LeakSanitizer", "UndefinedBehaviorSanitizer",
+               "ThreadSanitizer", "runtime error:", "a reply is not as defined")
 
 SERVICE = "org.varlink.service."
 DAEMON = "io.forebay.daemon."
@@ -426,6 +427,13 @@ class Daemon:
         with open(self.log_path, errors="replace") as log:
             return log.read()
 
+    def check_log(self):
+        log = self.log()
+        for word in WRONG_WORDS:
+            if word in log:
+                self.show_log()
+                raise AssertionError(f"{word} in the log of forebayd")
+
     def show_log(self):
         print(f"--- log of forebayd {' '.join(self.arguments)}\n{self.log()}---", flush=True)
 
@@ -436,17 +444,13 @@ class Daemon:
         return Client(self.path, uid)
 
     def wait_exit(self, timeout=60):
-        """The exit status, after checking that no sanitizer spoke."""
+        """The exit status, after checking that nothing was found wrong."""
         if not select.select([self.exited], [], [], timeout)[0]:
             self.show_log()
             raise AssertionError(f"forebayd did not end within {timeout} s")
         status = self.process.wait()
         self._forget()
-        log = self.log()
-        for word in SANITIZER_WORDS:
-            if word in log:
-                self.show_log()
-                raise AssertionError(f"{word} in the log of forebayd")
+        self.check_log()
         return status
 
     def stop(self, remove=True):
@@ -460,13 +464,16 @@ class Daemon:
             self.remove()
 
     def kill(self, remove=True):
-        if self.process and self.process.poll() is None:
+        was_alive = self.process and self.process.poll() is None
+        if was_alive:
             if self.wrapper:
                 with contextlib.suppress(ProcessLookupError):
                     os.kill(self.pid, signal.SIGKILL)
             self.process.kill()
             self.process.wait()
         self._forget()
+        if was_alive:
+            self.check_log()
         if remove:
             self.remove()
 
