@@ -5,10 +5,8 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "proto/number_access.h"
@@ -60,14 +58,15 @@ size_t number_type_bytes(enum number_type type)
 	return types[type].bytes;
 }
 
-/* The value is 53 bits, shifted left by at least 11: the low 64 of that are what remains. */
+/*
+ * The value is 53 bits, shifted left by at least 11: the low 64 of that are what remains. In NaN
+ * and infinities the exponent is the largest, and nothing does.
+ */
 int64_t number_wrap_large(double value)
 {
 	uint64_t bits, magnitude;
 	int shift;
 
-	if (!isfinite(value))
-		return 0;
 	memcpy(&bits, &value, sizeof(bits));
 	shift = (int)(bits >> 52 & 0x7ff) - 1075;
 	magnitude = (bits & ((UINT64_C(1) << 52) - 1)) | UINT64_C(1) << 52;

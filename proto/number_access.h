@@ -80,7 +80,7 @@ static inline bool number_type_is_64bit(enum number_type type)
 /* The integer modulo 2^64 that a double is cut to. */
 static inline int64_t number_wrap(double value)
 {
-	if (value > -0x1p63 && value < 0x1p63)
+	if (__builtin_fabs(value) < 0x1p63)
 		return (int64_t)value;
 	return number_wrap_large(value);
 }
@@ -117,23 +117,22 @@ static inline double number_load_float(enum number_type type, const void *bytes)
 	return value;
 }
 
+/* The NaN is chosen among doubles, which a compiler does for several at once. */
 static inline void number_store_float(enum number_type type, void *bytes, double value)
 {
-	bool is_nan = value != value;
+	double canonical = value == value ? value : __builtin_nan("");
+	float single;
 	uint32_t raw_32;
 	uint64_t raw;
-	float single;
 
 	if (type == NUMBER_FLOAT32LE || type == NUMBER_FLOAT32BE) {
-		single = (float)value;
+		single = (float)canonical;
 		memcpy(&raw_32, &single, sizeof(raw_32));
-		number_store_32(bytes, type == NUMBER_FLOAT32BE,
-				is_nan ? UINT32_C(0x7fc00000) : raw_32);
+		number_store_32(bytes, type == NUMBER_FLOAT32BE, raw_32);
 		return;
 	}
-	memcpy(&raw, &value, sizeof(raw));
-	number_store_64(bytes, type == NUMBER_FLOAT64BE,
-			is_nan ? UINT64_C(0x7ff8000000000000) : raw);
+	memcpy(&raw, &canonical, sizeof(raw));
+	number_store_64(bytes, type == NUMBER_FLOAT64BE, raw);
 }
 
 /*

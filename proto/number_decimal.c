@@ -28,9 +28,6 @@
 #define READ_DIGITS_MAX 800
 #define READ_BYTES (READ_DIGITS_MAX + 32)
 
-/* Beyond both ends of a double, whatever digits come with it. */
-#define EXPONENT_MAX 100000
-
 /* What an exponent in the text may count up to, so that no text is long enough to undo it. */
 #define WRITTEN_EXPONENT_MAX INT64_C(1000000000000000)
 
@@ -201,16 +198,10 @@ static const char *take_exponent(struct reading *reading, const char *text)
 
 static double reading_value(struct reading *reading)
 {
-	int64_t exponent = reading->exponent;
-
 	if (reading->count == 0)
 		return 0;
-	if (exponent > EXPONENT_MAX)
-		exponent = EXPONENT_MAX;
-	if (exponent < -EXPONENT_MAX)
-		exponent = -EXPONENT_MAX;
 	snprintf(reading->digits + reading->count, READ_BYTES - reading->count, "e%" PRId64,
-		 exponent);
+		 reading->exponent);
 	return strtod(reading->digits, NULL);
 }
 

@@ -72,6 +72,7 @@ static const struct {
 	{ "2.5", NUMBER_UINT8CLAMPED, "\x02", 1, "2" },
 	{ "254.5", NUMBER_UINT8CLAMPED, "\xfe", 1, "254" },
 	{ "254.6", NUMBER_UINT8CLAMPED, "\xff", 1, "255" },
+	{ "255.5", NUMBER_UINT8CLAMPED, "\xff", 1, "255" },
 	{ "300", NUMBER_UINT8CLAMPED, "\xff", 1, "255" },
 	{ "Infinity", NUMBER_UINT8CLAMPED, "\xff", 1, "255" },
 	{ "-7", NUMBER_UINT8CLAMPED, "\x00", 1, "0" },
@@ -85,6 +86,7 @@ static const struct {
 	{ "-2147483649", NUMBER_INT32LE, "\xff\xff\xff\x7f", 4, "2147483647" },
 	{ "100000000000000000000", NUMBER_UINT32BE, "\x63\x10\x00\x00", 4, "1661992960" },
 	{ "-100000000000000000000", NUMBER_UINT32BE, "\x9c\xf0\x00\x00", 4, "2632974336" },
+	{ "1e35", NUMBER_UINT32LE, "\x00\x00\x00\x00", 4, "0" },
 	{ "1e300", NUMBER_UINT32LE, "\x00\x00\x00\x00", 4, "0" },
 	{ "9223372036854775808", NUMBER_INT64BE, "\x80\0\0\0\0\0\0\0", 8, "-9223372036854775808" },
 	{ "9007199254740993", NUMBER_INT64LE, "\x01\0\0\0\0\0\x20\0", 8, "9007199254740993" },
@@ -138,6 +140,7 @@ static const struct {
 	{ 1e21, "1e+21" },
 	{ 1.5e21, "1.5e+21" },
 	{ 0x1p53, "9007199254740992" },
+	{ 0x1p58, "288230376151711740" },
 	{ 0x1p63, "9223372036854776000" },
 	{ 1e-6, "0.000001" },
 	{ 1.25e-6, "0.00000125" },
@@ -177,6 +180,7 @@ static const struct {
 	{ "007", 7 },
 	{ "0.000e99999999999999999999", 0 },
 	{ "1e99999999999999999999", INFINITY },
+	{ "1e18446744073709551617", INFINITY },
 	{ "-1e-99999999999999999999", -0.0 },
 	{ "+Infinity", INFINITY },
 	{ "9007199254740992.9999999999999999999999999999999999999999999999", 0x1p53 },
@@ -211,6 +215,11 @@ START_TEST(every_digit_of_a_long_decimal_counts)
 	ck_assert_int_eq(number_from_text(NUMBER_FLOAT64LE, text, bytes), 0);
 	value = number_get_double(NUMBER_FLOAT64LE, bytes);
 	ck_assert(value == 1 + 0x1p-52);
+	memset(text, '0', sizeof(text));
+	memcpy(text, "1", 1);
+	memcpy(text + 1500, "e-1499", sizeof("e-1499"));
+	ck_assert_int_eq(number_from_text(NUMBER_FLOAT64LE, text, bytes), 0);
+	ck_assert(number_get_double(NUMBER_FLOAT64LE, bytes) == 1);
 	memset(text, '0', sizeof(text));
 	memcpy(text, "0.", 2);
 	memcpy(text + 1500, "1e1499", sizeof("1e1499"));
