@@ -129,13 +129,15 @@ static bool copies(const cJSON *entry, struct value_bytes target, const struct v
 	struct bytes_copy copy = copy_of(entry, target.count, source->count);
 	struct outcome outcome = { .bytes = target };
 	uint64_t count = 0;
+	bool same;
 
 	outcome.refused = bytes_copy_count(&copy, &count) == -ERANGE;
 	if (count > 0)
 		memmove(target.bytes + copy.target_start, source->bytes + copy.source_start, count);
-	return (outcome.refused ||
-		value_same_number(entry, "copied", value_got(entry, "copied"), (int64_t)count)) &
-	       same_outcome(entry, &outcome);
+	same = same_outcome(entry, &outcome);
+	return same &&
+	       (outcome.refused ||
+		value_same_number(entry, "copied", value_got(entry, "copied"), (int64_t)count));
 }
 
 static struct replay_verdict run_copy(const cJSON *entry)
