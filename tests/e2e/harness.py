@@ -7,7 +7,8 @@ sanitizer has spoken; where something fails its log is shown.
 
 A test file defines ForebayTest classes and ends with harness.main(). It is run once for each
 engine in FOREBAY_TEST_ENGINE or FOREBAY_ENGINE ("uring", "threads"; both when not set), and
-its last line is "N passed, N failed".
+its last line is "N passed, N failed". With FOREBAY_ENGINE_MATTERS, classes that name their own
+engine, or to which it is all the same, are left out: another run has them.
 """
 
 import array
@@ -676,12 +677,18 @@ def main():
         if not (isinstance(case, type) and issubclass(case, unittest.TestCase)
                 and case.__module__ == "__main__"):
             continue
-        for engine in getattr(case, "engines", ("auto",)) or chosen_engines():
+        engines = getattr(case, "engines", ("auto",))
+        if engines is not None and os.environ.get("FOREBAY_ENGINE_MATTERS"):
+            continue
+        for engine in engines or chosen_engines():
             name = case.__name__ if engine == "auto" else f"{case.__name__}[{engine}]"
             variant = type(name, (case,), {"engine": engine, "__module__": "__main__"})
             for test in loader.loadTestsFromTestCase(variant):
                 if not patterns or any(pattern in test.id() for pattern in patterns):
                     suite.addTest(test)
+    if suite.countTestCases() == 0 and os.environ.get("FOREBAY_ENGINE_MATTERS"):
+        print("no matter which engine it is")
+        sys.exit(77)
     result = unittest.TextTestRunner(stream=sys.stdout, verbosity=2,
                                      resultclass=Counting).run(suite)
     failed = len(result.failures) + len(result.errors) + len(result.unexpectedSuccesses)

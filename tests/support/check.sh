@@ -127,7 +127,8 @@ asan_steps() {
 	step "asan unit" suite asan UNIT_TESTS
 	step "asan io" suite asan IO_TESTS
 	step "asan e2e uring" suite asan E2E_TESTS FOREBAY_ENGINE=uring FOREBAY_CHECK_REPLIES=1
-	step "asan e2e threads" suite asan E2E_TESTS FOREBAY_ENGINE=threads FOREBAY_CHECK_REPLIES=1
+	step "asan e2e threads" suite asan E2E_TESTS FOREBAY_ENGINE=threads FOREBAY_CHECK_REPLIES=1 \
+		FOREBAY_ENGINE_MATTERS=1
 }
 
 # Where threads meet: the engines and the workers. gcc warns of each fence, which TSan does not

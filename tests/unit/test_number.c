@@ -17,7 +17,7 @@
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 #define GUARD 0xa5
 #define BYTES_MAX 8
-#define ROUNDS 20000
+#define ROUNDS 2000
 #define SEED UINT64_C(0x5eed0000f0beba17)
 
 START_TEST(types_are_those_of_the_interface_in_its_order)

@@ -10,7 +10,7 @@
 #include "proto/string_decoder.h"
 
 #define SEED 4711u
-#define ROUNDS 4000
+#define ROUNDS 500
 #define BYTES_MAX 40
 #define TEXT_MAX (BYTES_MAX * 3 + 16)
 
