@@ -22,6 +22,7 @@
  */
 
 static const struct replay_kind *const kinds[] = {
+	&replay_flow_trace,
 	&replay_writable,
 };
 

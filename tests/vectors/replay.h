@@ -29,6 +29,7 @@ struct replay_kind {
 	struct replay_verdict (*run)(const struct cJSON *entry);
 };
 
+extern const struct replay_kind replay_flow_trace;
 extern const struct replay_kind replay_writable;
 
 /* One line about a failure, behind the case's id. Only the first lines of a run are printed. */
