@@ -115,13 +115,14 @@ int ring_consumer_peek(struct ring_consumer *consumer, const void **ret_data, ui
 	return 0;
 }
 
-/* How little must be in the ring for the daemon to go on; with nothing in it, it always does. */
+/* No more than this may be in the ring for the daemon to go on: with nothing in it, it does. */
 static uint64_t drain_length(const struct ring_consumer *consumer)
 {
 	uint64_t wanted = ring_side_load(&consumer->header->wanted);
-	uint64_t room = wanted < consumer->ring_bytes ? consumer->ring_bytes - wanted : 0;
 
-	return room < consumer->low_water_mark ? room : consumer->low_water_mark;
+	if (wanted == 0)
+		return consumer->low_water_mark;
+	return wanted < consumer->ring_bytes ? consumer->ring_bytes - wanted : 0;
 }
 
 /*

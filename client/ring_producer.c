@@ -50,7 +50,8 @@ int ring_producer_map(struct ring_producer *producer, int memory_fd, int signal_
 		.ended = ring_side_load(&header->ended) != 0,
 		.untouched = ring_bytes < RING_SIDE_HUGE_BYTES,
 	};
-	if (producer->head - producer->tail > ring_bytes) {
+	if (producer->high_water_mark > ring_bytes ||
+	    producer->head - producer->tail > ring_bytes) {
 		ring_producer_unmap(producer);
 		return -EPROTO;
 	}

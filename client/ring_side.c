@@ -16,7 +16,7 @@ static bool is_known(const struct forebay_ring_header *header)
 	       header->header_bytes == FOREBAY_RING_HEADER_BYTES &&
 	       ring_bytes >= FOREBAY_RING_BYTES_MINIMUM &&
 	       ring_bytes <= FOREBAY_RING_BYTES_MAXIMUM && (ring_bytes & (ring_bytes - 1)) == 0 &&
-	       header->phase < ring_bytes && header->high_water_mark <= ring_bytes;
+	       header->phase < ring_bytes;
 }
 
 /* From a multiple of a huge page on: else one could only be mapped in small pieces. */

@@ -209,6 +209,8 @@ const struct verb verbs[] = {
 	  verb_write_options, "file", verb_write },
 	{ NULL, "read", "PATH", "a stored file to standard output", 1, 1, read_options, NULL,
 	  verb_read },
+	{ NULL, "pipe", "SOURCE SINK", "from a source through steps to a sink, in the daemon", 2, 2,
+	  verb_pipe_options, "file", verb_pipe },
 	{ "pool", "create", "NAME", "make a pool", 1, 1, pool_create_options, NULL,
 	  verb_pool_create },
 	{ "pool", "list", "", "show all pools", 0, 0, NULL, NULL, verb_pool_list },

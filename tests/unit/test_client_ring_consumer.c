@@ -304,6 +304,18 @@ START_TEST(pausing_and_resuming_stand_in_the_state_and_wake_the_daemon)
 }
 END_TEST
 
+START_TEST(a_mark_above_the_size_of_the_ring_is_taken)
+{
+	struct bench bench;
+
+	bench_prepare(&bench, RING_BYTES * 8, 0, 0);
+	ck_assert_int_eq(ring_consumer_map(&bench.consumer, bench.memory_fd, bench.consumer_fd), 0);
+	bench.header->high_water_mark = RING_BYTES;
+	ck_assert_int_eq(ring_producer_map(&bench.daemon, bench.memory_fd, bench.daemon_fd), 0);
+	bench_fini(&bench);
+}
+END_TEST
+
 START_TEST(memory_that_is_no_known_ring_is_refused)
 {
 	struct bench bench;
@@ -325,6 +337,16 @@ END_TEST
 /* The daemon in a thread of its own: writes parts of any size, and waits where it must. */
 #define RACE_BYTES (UINT64_C(8) << 20)
 #define RACE_PART_BYTES 20000
+
+/* The last of them is never at its high mark, and waits for room alone. */
+static const struct {
+	uint64_t high_water_mark;
+	uint64_t low_water_mark;
+} races[] = {
+	{ 1, 0 },
+	{ 30000, 3000 },
+	{ RING_BYTES, RING_BYTES },
+};
 
 struct race {
 	struct bench *bench;
@@ -385,7 +407,7 @@ START_TEST(no_wake_up_is_lost_between_two_that_go_to_sleep_all_the_time)
 	pthread_t thread;
 	int r;
 
-	bench_init(&bench, _i ? 30000 : 1, _i ? 3000 : 0, 4097);
+	bench_init(&bench, races[_i].high_water_mark, races[_i].low_water_mark, 4097);
 	ck_assert_int_eq(pthread_create(&thread, NULL, produce, &race), 0);
 	for (;;) {
 		const unsigned char *data;
@@ -440,9 +462,10 @@ int main(void)
 	tcase_add_test(tcase, a_daemon_that_is_gone_is_told_behind_the_last_byte);
 	tcase_add_loop_test(tcase, a_head_that_makes_no_sense_is_refused, 0, 2);
 	tcase_add_test(tcase, pausing_and_resuming_stand_in_the_state_and_wake_the_daemon);
+	tcase_add_test(tcase, a_mark_above_the_size_of_the_ring_is_taken);
 	tcase_add_loop_test(tcase, memory_that_is_no_known_ring_is_refused, 0, 2);
 	tcase_add_loop_test(tcase, no_wake_up_is_lost_between_two_that_go_to_sleep_all_the_time, 0,
-			    2);
+			    sizeof(races) / sizeof(races[0]));
 	suite_add_tcase(suite, tcase);
 	runner = srunner_create(suite);
 	srunner_run_all(runner, CK_NORMAL);
