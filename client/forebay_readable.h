@@ -146,7 +146,7 @@ int forebay_readable_resume(struct forebay_readable *readable);
 /* Ends the stream: -ECANCELED comes behind what is in the ring. reason may be NULL. */
 int forebay_readable_abort(struct forebay_readable *readable, const char *reason);
 
-/* Asks the daemon what failed: its errno, negative. 0: nothing did. */
+/* Asks the daemon what failed: its errno, -ECANCELED for one that was aborted. 0: nothing did. */
 int forebay_readable_fault(struct forebay_readable *readable);
 
 /* The whole description, as io.forebay.stream.DescribeReadable answers it. */

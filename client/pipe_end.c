@@ -5,11 +5,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "client/destination.h"
+#include "client/relay.h"
 
 #define BUFFER_PREFIX "buffer:"
 #define BUFFER_PREFIX_BYTES (sizeof(BUFFER_PREFIX) - 1)
@@ -21,6 +23,11 @@ enum pipe_end_kind pipe_end_classify(const char *word)
 	if (strncmp(word, BUFFER_PREFIX, BUFFER_PREFIX_BYTES) == 0)
 		return PIPE_END_BUFFER;
 	return destination_is_outside(word) ? PIPE_END_OUTSIDE : PIPE_END_STORE;
+}
+
+struct pipe_end pipe_end_none(void)
+{
+	return (struct pipe_end){ .file_fd = -1, .directory_fd = -1 };
 }
 
 static int open_file(const char *word, int flags, struct pipe_end *end)
@@ -56,32 +63,73 @@ static struct pipe_end describe(const char *word, int standard_fd)
 	};
 }
 
+static void close_files(struct pipe_end *end)
+{
+	bool is_ours = end->kind == PIPE_END_OUTSIDE || end->relay;
+
+	if (is_ours && end->file_fd >= 0)
+		(void)close(end->file_fd);
+	if (end->kind == PIPE_END_OUTSIDE && end->directory_fd >= 0)
+		(void)close(end->directory_fd);
+	end->file_fd = -1;
+	end->directory_fd = -1;
+}
+
+/* Puts a relay in the place of a device. */
+static int relay(struct pipe_end *end, int (*start)(int fd, pid_t *ret_pid, int *ret_pipe_fd))
+{
+	pid_t pid;
+	int pipe_fd, r;
+
+	if (end->file_fd < 0 || !relay_is_needed(end->file_fd))
+		return 0;
+	r = start(end->file_fd, &pid, &pipe_fd);
+	close_files(end);
+	if (r)
+		return r;
+	end->relay = pid;
+	end->file_fd = pipe_fd;
+	return 0;
+}
+
 int pipe_end_open_source(const char *word, struct pipe_end *ret_end)
 {
+	int r = 0;
+
 	*ret_end = describe(word, STDIN_FILENO);
-	return ret_end->kind == PIPE_END_OUTSIDE ? open_file(word, O_RDONLY, ret_end) : 0;
+	if (ret_end->kind == PIPE_END_OUTSIDE)
+		r = open_file(word, O_RDONLY, ret_end);
+	return r ? r : relay(ret_end, relay_start_source);
 }
 
 int pipe_end_open_sink(const char *word, struct pipe_end *ret_end)
 {
 	struct stat status;
+	int r = 0;
 
 	*ret_end = describe(word, STDOUT_FILENO);
-	if (ret_end->kind != PIPE_END_OUTSIDE)
-		return 0;
-	if (stat(word, &status) == 0 && !S_ISREG(status.st_mode))
-		return open_file(word, O_WRONLY, ret_end);
-	return open_beside(word, ret_end);
+	if (ret_end->kind == PIPE_END_OUTSIDE) {
+		if (stat(word, &status) == 0 && !S_ISREG(status.st_mode))
+			r = open_file(word, O_WRONLY, ret_end);
+		else
+			r = open_beside(word, ret_end);
+	}
+	return r ? r : relay(ret_end, relay_start_sink);
 }
 
-void pipe_end_close(struct pipe_end *end)
+void pipe_end_close_source(struct pipe_end *end)
 {
-	if (end->kind != PIPE_END_OUTSIDE)
-		return;
-	if (end->file_fd >= 0)
-		(void)close(end->file_fd);
-	if (end->directory_fd >= 0)
-		(void)close(end->directory_fd);
-	end->file_fd = -1;
-	end->directory_fd = -1;
+	close_files(end);
+	if (end->relay)
+		relay_stop(end->relay);
+	end->relay = 0;
+}
+
+int pipe_end_close_sink(struct pipe_end *end)
+{
+	pid_t pid = end->relay;
+
+	close_files(end);
+	end->relay = 0;
+	return pid ? relay_wait(pid) : 0;
 }

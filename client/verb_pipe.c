@@ -176,19 +176,37 @@ static int run_pipe(struct piping *piping, struct forebay_pipe_progress **ret_re
 	return forebay_pipe(piping->call->connection, &pipe, draw, piping, ret_result);
 }
 
+static enum verb_status report_pipe(const struct piping *piping, int error)
+{
+	if (forebay_error_name(piping->call->connection))
+		return report_call(piping->call, error);
+	return report_errno(piping->call, "the pipe", error);
+}
+
+static enum verb_status report_sink(const struct piping *piping, int error)
+{
+	(void)report_errno(piping->call, piping->call->options.arguments[1], error);
+	return VERB_FAILED;
+}
+
 static enum verb_status transfer(struct piping *piping)
 {
 	struct forebay_pipe_progress *result;
 	struct progress_state state = { 0 };
-	int r;
+	int r, sink_r;
 
 	progress_start(&piping->progress, stderr, 0);
+	/* A bar would stand in the midst of what is shown. */
+	if (piping->sink.kind == PIPE_END_STANDARD && isatty(STDOUT_FILENO))
+		piping->progress.enabled = false;
 	r = run_pipe(piping, &result);
-	if (r) {
+	sink_r = pipe_end_close_sink(&piping->sink);
+	/* What became of the device itself is the reason for what became of the pipe. */
+	if (r || sink_r) {
 		progress_break(&piping->progress);
-		return forebay_error_name(piping->call->connection) ?
-			       report_call(piping->call, r) :
-			       report_errno(piping->call, "the pipe", r);
+		if (!r)
+			forebay_pipe_progress_free(result);
+		return sink_r ? report_sink(piping, sink_r) : report_pipe(piping, r);
 	}
 	state.done_bytes = result->bytes_read;
 	progress_finish(&piping->progress, &state);
@@ -209,10 +227,8 @@ static enum verb_status prepare(struct piping *piping)
 		return VERB_FAILED;
 	}
 	r = pipe_end_open_sink(options->arguments[1], &piping->sink);
-	if (r) {
-		(void)report_errno(piping->call, options->arguments[1], r);
-		return VERB_FAILED;
-	}
+	if (r)
+		return report_sink(piping, r);
 	r = build_steps(piping);
 	if (r == 0)
 		r = build_context(piping);
@@ -221,7 +237,11 @@ static enum verb_status prepare(struct piping *piping)
 
 enum verb_status verb_pipe(struct verb_call *call)
 {
-	struct piping piping = { .call = call };
+	struct piping piping = {
+		.call = call,
+		.source = pipe_end_none(),
+		.sink = pipe_end_none(),
+	};
 	enum verb_status status = check_usage(&call->options);
 
 	if (status != VERB_DONE)
@@ -229,8 +249,9 @@ enum verb_status verb_pipe(struct verb_call *call)
 	status = prepare(&piping);
 	if (status == VERB_DONE)
 		status = transfer(&piping);
-	pipe_end_close(&piping.source);
-	pipe_end_close(&piping.sink);
+	else if (pipe_end_close_sink(&piping.sink))
+		status = VERB_FAILED;
+	pipe_end_close_source(&piping.source);
 	cJSON_free(piping.steps);
 	cJSON_free(piping.context);
 	return status;
