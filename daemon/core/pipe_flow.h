@@ -30,8 +30,10 @@
  * replaces. Not guarded, errors stay where they are: a failing source leaves its sink open.
  * Nothing but tests should want that.
  *
- * Where this departs from Node: what flow.h says; and DONE never comes before the parts are
- * closed, as it can in Node before version 22. One part goes to one part.
+ * Where this departs from Node: what flow.h says; DONE never comes before the parts are
+ * closed, as it can in Node before version 22; and a part that is closed before its end or
+ * finish was said is premature even if nothing was left to read or write. One part goes to
+ * one part. flow_want_drain() is for rings, not for parts of a row.
  *
  * No allocation, no descriptor, no clock. Thread: whoever owns the pipe; no lock.
  */
