@@ -3,11 +3,18 @@
 
 #include "client/help.h"
 
+#include <stdbool.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "client/forebay.h"
+#include "client/forebay_job.h"
 #include "client/verbs.h"
 
 #define HELP_COLUMN 34
+
+/* Whoever has pressed a key waits for no daemon that hangs. */
+#define COMPLETE_USEC FOREBAY_USEC_PER_SEC
 
 static void print_row(FILE *file, const char *text, const char *help)
 {
@@ -80,9 +87,8 @@ static void offer_options(FILE *file, const char *begun, const struct option_row
 	}
 }
 
-static void offer_choices(FILE *file, const char *begun, const struct option_row *row)
+static void offer_choices(FILE *file, const char *begun, const char *choice)
 {
-	const char *choice = row->choices;
 	char text[64];
 
 	while (choice) {
@@ -115,6 +121,53 @@ static void offer_verbs(FILE *file, const char *begun, const char *noun)
 	}
 }
 
+/* Words that the shell takes as they are, and forebayctl as no option. */
+static bool is_plain(const char *name)
+{
+	return name[0] != '-' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "_-.,+%")] == '\0';
+}
+
+/* The daemon's, as the words so far say which one is meant; NULL: the usual one. */
+static const char *find_socket(char *const *words)
+{
+	const char *path = NULL;
+
+	for (; words[0]; words++) {
+		if (strncmp(words[0], "--socket=", 9) == 0)
+			path = words[0] + 9;
+		else if (strcmp(words[0], "--socket") == 0)
+			path = words[1];
+	}
+	return path;
+}
+
+/*
+ * Each by its name if it is the user's own: those of others, which root sees, are found by
+ * their ids only. Without a daemon that answers at once there is nothing to offer.
+ */
+static void offer_jobs(FILE *file, const char *begun, char *const *words)
+{
+	struct forebay_connection *connection;
+	struct forebay_job **jobs;
+	size_t count;
+
+	if (forebay_connect(find_socket(words), &connection))
+		return;
+	forebay_set_timeout(connection, COMPLETE_USEC);
+	if (forebay_job_list(connection, &jobs, &count) == 0) {
+		for (size_t i = 0; i < count; i++) {
+			const char *name = jobs[i]->name;
+			bool by_name = name && is_plain(name) && jobs[i]->owner_uid == geteuid();
+
+			offer(file, begun, by_name ? name : jobs[i]->id);
+		}
+		forebay_job_list_free(jobs, count);
+	}
+	forebay_disconnect(connection);
+}
+
 void help_complete(FILE *file, char *const *words)
 {
 	const struct verb *verb;
@@ -137,12 +190,18 @@ void help_complete(FILE *file, char *const *words)
 	rows = verb_option_rows(verb);
 	if (strncmp(words[count - 2], "--", 2) == 0)
 		row = option_row_find(&rows, words[count - 2] + 2, strlen(words[count - 2]) - 2);
-	if (row && row->kind != OPTION_FLAG) {
-		offer_choices(file, words[count - 1], row);
+	if (row && row->kind == OPTION_TEXT && strcmp(row->argument, "JOB") == 0) {
+		offer_jobs(file, words[count - 1], words);
+	} else if (row && row->kind != OPTION_FLAG) {
+		offer_choices(file, words[count - 1], row->choices);
 	} else if (words[count - 1][0] == '-') {
 		offer_options(file, words[count - 1], rows.rows);
 		offer_options(file, words[count - 1], rows.more_rows);
-	} else if (verb->completion) {
-		(void)fprintf(file, "@%s\n", verb->completion);
+	} else if (verb->completion && strcmp(verb->completion, "file") == 0) {
+		(void)fputs("@file\n", file);
+	} else if (verb->completion && strcmp(verb->completion, "job") == 0) {
+		offer_jobs(file, words[count - 1], words);
+	} else if (count - used == 2) {
+		offer_choices(file, words[count - 1], verb->completion);
 	}
 }

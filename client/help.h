@@ -16,7 +16,7 @@ void help_verb(FILE *file, const struct verb *verb);
 
 /*
  * What may stand in place of the last of these words, which may be empty or begun; one a line.
- * "@file" means names of files.
+ * "@file" means names of files. Those of jobs are asked of the daemon.
  */
 void help_complete(FILE *file, char *const *words);
 

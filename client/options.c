@@ -142,6 +142,11 @@ static int take_option(struct parser *parser, const char *word)
 	return 0;
 }
 
+static bool is_number(const char *word)
+{
+	return strchr("0123456789.", *word) || strcmp(word, "Infinity") == 0;
+}
+
 int options_parse(struct options *options, const struct option_rows *rows, char *const *words,
 		  char *message, size_t message_bytes)
 {
@@ -177,7 +182,7 @@ int options_parse(struct options *options, const struct option_rows *rows, char 
 			continue;
 		}
 		/* "-" alone is standard input, and a negative number is a number. */
-		if (!only_arguments && word[0] == '-' && word[1] && !strchr("0123456789", word[1]))
+		if (!only_arguments && word[0] == '-' && word[1] && !is_number(word + 1))
 			return refuse(&parser, "no option %s", word);
 		if (options->argument_count == OPTIONS_COUNT_MAX)
 			return refuse(&parser, "too many arguments");

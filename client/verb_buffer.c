@@ -3,9 +3,13 @@
 
 #include "client/verb_buffer.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
 #include <cjson/cJSON.h>
 
 #include "client/context_fields.h"
+#include "client/forebay.h"
 #include "client/listing.h"
 #include "client/print.h"
 #include "client/report.h"
@@ -43,7 +47,7 @@ enum verb_status verb_buffer_alloc(struct verb_call *call)
 		args_fini(&args);
 		return report_errno(call, "the options", r);
 	}
-	args_add_int(&args, "length", (int64_t)length);
+	verb_buffer_add_number(&args, "length", (int64_t)length);
 	if (options_has(options, "unsafe"))
 		args_add_string(&args, "initialize", "unsafe");
 	args_add_optional_string(&args, "fill", options_text(options, "fill"));
@@ -77,10 +81,42 @@ enum verb_status verb_buffer_show(struct verb_call *call)
 	return listing_show(call, "io.forebay.buffer.Describe", &args);
 }
 
-static void add_position(const struct options *options, const char *name, struct args *args)
+void verb_buffer_add_number(struct args *args, const char *name, int64_t number)
 {
-	if (options_has(options, name))
-		args_add_int(args, name, options_number(options, name, 0));
+	char text[24];
+
+	if (number >= -ARGS_EXACT_MAX && number <= ARGS_EXACT_MAX) {
+		args_add_int(args, name, number);
+		return;
+	}
+	(void)snprintf(text, sizeof(text), "%" PRId64, number);
+	args_add_string(args, name, text);
+}
+
+void verb_buffer_add_position(const struct options *options, const char *option, const char *name,
+			      struct args *args)
+{
+	if (options_has(options, option))
+		verb_buffer_add_number(args, name, options_number(options, option, 0));
+}
+
+enum verb_status verb_buffer_find_length(struct verb_call *call, int64_t *ret_length)
+{
+	struct forebay_reply reply;
+	enum verb_status status;
+	struct args args;
+	cJSON *object;
+
+	listing_begin_id(call, &args);
+	status = listing_call(call, "io.forebay.buffer.Describe", &args, &reply);
+	if (status != VERB_DONE)
+		return status;
+	object = cJSON_Parse(reply.parameters);
+	forebay_reply_fini(&reply);
+	*ret_length = 0;
+	(void)args_get_int(print_find_field(object, "buffer"), "length", ret_length);
+	cJSON_Delete(object);
+	return VERB_DONE;
 }
 
 enum verb_status verb_buffer_slice(struct verb_call *call)
@@ -88,8 +124,8 @@ enum verb_status verb_buffer_slice(struct verb_call *call)
 	struct args args;
 
 	listing_begin_id(call, &args);
-	add_position(&call->options, "start", &args);
-	add_position(&call->options, "end", &args);
+	verb_buffer_add_position(&call->options, "start", "start", &args);
+	verb_buffer_add_position(&call->options, "end", "end", &args);
 	return listing_field(call, "io.forebay.buffer.Slice", &args, "buffer.id");
 }
 

@@ -4,6 +4,7 @@
 #include "client/verb_buffer.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,9 +22,6 @@
 #include "client/verbs.h"
 #include "proto/args.h"
 #include "proto/encoding.h"
-
-/* What travels in one message: with base64's third it stays well below a megabyte. */
-#define CHUNK_BYTES ((int64_t)384 << 10)
 
 /* A descriptor whose content has a size: the file itself, or a memfd with what a pipe gives. */
 static int open_sized(const char *path, int *ret_fd)
@@ -119,120 +117,36 @@ enum verb_status verb_buffer_from(struct verb_call *call)
 	return listing_field(call, "io.forebay.buffer.From", &args, "buffer.id");
 }
 
-/* Calls and parses the answer, the caller's to cJSON_Delete(). */
-static enum verb_status call_parsed(struct verb_call *call, const char *method, struct args *args,
-				    cJSON **ret_object)
-{
-	struct forebay_reply reply;
-	enum verb_status status;
-
-	status = listing_call(call, method, args, &reply);
-	if (status != VERB_DONE)
-		return status;
-	*ret_object = cJSON_Parse(reply.parameters);
-	forebay_reply_fini(&reply);
-	return *ret_object ? VERB_DONE : report_errno(call, "the answer", -ENOMEM);
-}
-
-static int write_decoded(const char *data)
-{
-	struct encoding_text text = { .utf8 = data, .length = strlen(data) };
-	size_t bytes = encoding_decode(ENCODING_BASE64, text, NULL, 0);
-	void *decoded = malloc(bytes + 1);
-	int r;
-
-	if (!decoded)
-		return -ENOMEM;
-	bytes = encoding_decode(ENCODING_BASE64, text, decoded, bytes);
-	r = file_write_all(STDOUT_FILENO, decoded, bytes);
-	free(decoded);
-	return r;
-}
-
-/* One message's worth: as it is in an encoding, or as bytes. */
-static enum verb_status read_chunk(struct verb_call *call, int64_t offset, int64_t length,
-				   int64_t *ret_bytes)
-{
-	const char *encoding = options_text(&call->options, "encoding"), *data = "";
-	enum verb_status status;
-	int64_t bytes = 0;
-	struct args args;
-	cJSON *object;
-	int r;
-
-	listing_begin_id(call, &args);
-	args_add_int(&args, "offset", offset);
-	args_add_int(&args, "length", length < CHUNK_BYTES ? length : CHUNK_BYTES);
-	args_add_string(&args, "encoding", encoding ? encoding : "base64");
-	status = call_parsed(call, "io.forebay.buffer.Read", &args, &object);
-	if (status != VERB_DONE)
-		return status;
-	(void)args_get_int(object, "bytesRead", &bytes);
-	(void)args_get_string(object, "data", &data);
-	r = encoding ? file_write_all(STDOUT_FILENO, data, strlen(data)) : write_decoded(data);
-	cJSON_Delete(object);
-	if (r) {
-		(void)report_errno(call, "standard output", r);
-		return VERB_FAILED;
-	}
-	*ret_bytes = bytes;
-	return VERB_DONE;
-}
-
-static enum verb_status find_length(struct verb_call *call, int64_t *ret_length)
-{
-	enum verb_status status;
-	struct args args;
-	cJSON *object;
-
-	listing_begin_id(call, &args);
-	status = call_parsed(call, "io.forebay.buffer.Describe", &args, &object);
-	if (status != VERB_DONE)
-		return status;
-	(void)args_get_int(print_find_field(object, "buffer"), "length", ret_length);
-	cJSON_Delete(object);
-	return VERB_DONE;
-}
-
-enum verb_status verb_buffer_read(struct verb_call *call)
-{
-	int64_t offset = options_number(&call->options, "offset", 0), whole = 0, left, bytes;
-	enum verb_status status;
-
-	status = find_length(call, &whole);
-	if (status != VERB_DONE)
-		return status;
-	left = options_number(&call->options, "length", whole > offset ? whole - offset : 0);
-	/* At least one call, so that the daemon can say what is wrong with the range. */
-	do {
-		status = read_chunk(call, offset, left, &bytes);
-		if (status != VERB_DONE)
-			return status;
-		offset += bytes;
-		left -= bytes;
-	} while (left > 0 && bytes > 0);
-	if (options_has(&call->options, "encoding"))
-		(void)puts("");
-	return VERB_DONE;
-}
-
-/* Bytes as base64 into the buffer; how many arrived. */
+/* Bytes as base64 into the buffer; how many of them it had room for. */
 static enum verb_status write_chunk(struct verb_call *call, int64_t offset, const void *data,
-				    size_t bytes)
+				    size_t bytes, int64_t *ret_bytes)
 {
 	size_t text_bytes = encoding_encode_utf8(ENCODING_BASE64, data, bytes, NULL, 0);
 	char *text = malloc(text_bytes + 1);
+	struct forebay_reply reply;
+	enum verb_status status;
 	struct args args;
+	cJSON *object;
 
 	if (!text)
 		return report_errno(call, "the data", -ENOMEM);
 	text_bytes = encoding_encode_utf8(ENCODING_BASE64, data, bytes, text, text_bytes);
 	listing_begin_id(call, &args);
-	args_add_int(&args, "offset", offset);
+	verb_buffer_add_number(&args, "offset", offset);
 	args_add_string_bytes(&args, "data", text, text_bytes);
 	args_add_string(&args, "encoding", "base64");
 	free(text);
-	return listing_call(call, "io.forebay.buffer.Write", &args, NULL);
+	status = listing_call(call, "io.forebay.buffer.Write", &args, &reply);
+	if (status != VERB_DONE)
+		return status;
+	if (call->json)
+		print_json_line(reply.parameters, stdout);
+	object = cJSON_Parse(reply.parameters);
+	*ret_bytes = 0;
+	(void)args_get_int(object, "bytesWritten", ret_bytes);
+	cJSON_Delete(object);
+	forebay_reply_fini(&reply);
+	return VERB_DONE;
 }
 
 /* As much as there is, up to `bytes`: short only at the end. */
@@ -255,28 +169,61 @@ static int read_full(int input_fd, char *chunk, size_t bytes, size_t *ret_bytes)
 	return 0;
 }
 
+/* The daemon takes what there is room for. A file that was cut is nothing to be silent about. */
+static enum verb_status report_cut(struct verb_call *call, const char *path, int64_t written)
+{
+	char reason[96];
+
+	(void)snprintf(reason, sizeof(reason),
+		       "longer than the buffer, of which %" PRId64 " bytes were written", written);
+	return report_failure(call, "cut", path, reason);
+}
+
 static enum verb_status write_from(struct verb_call *call, int input_fd, const char *path)
 {
-	int64_t offset = options_number(&call->options, "offset", 0);
-	static char chunk[CHUNK_BYTES];
+	const int64_t start = options_number(&call->options, "offset", 0);
+	int64_t left = options_number(&call->options, "length", INT64_MAX), offset = start;
+	static char chunk[VERB_BUFFER_CHUNK_BYTES];
 
-	for (;;) {
+	/* At least one call, so that the daemon can say what is wrong with the range. */
+	do {
 		enum verb_status status;
+		int64_t written;
 		size_t bytes = 0;
 		int r;
 
-		r = read_full(input_fd, chunk, sizeof(chunk), &bytes);
+		r = read_full(input_fd, chunk,
+			      left < (int64_t)sizeof(chunk) ? (size_t)left : sizeof(chunk), &bytes);
 		if (r) {
 			(void)report_errno(call, path, r);
 			return VERB_FAILED;
 		}
-		if (bytes == 0)
-			return VERB_DONE;
-		status = write_chunk(call, offset, chunk, bytes);
+		if (bytes == 0 && offset > start)
+			break;
+		status = write_chunk(call, offset, chunk, bytes, &written);
 		if (status != VERB_DONE)
 			return status;
-		offset += (int64_t)bytes;
-	}
+		offset += written;
+		left -= written;
+		if (written < (int64_t)bytes)
+			return report_cut(call, path, offset - start);
+		if (bytes < sizeof(chunk))
+			break;
+	} while (left > 0);
+	return VERB_DONE;
+}
+
+static enum verb_status write_text(struct verb_call *call, const char *text)
+{
+	const struct options *options = &call->options;
+	struct args args;
+
+	listing_begin_id(call, &args);
+	args_add_string(&args, "data", text);
+	verb_buffer_add_number(&args, "offset", options_number(options, "offset", 0));
+	verb_buffer_add_position(options, "length", "length", &args);
+	args_add_optional_string(&args, "encoding", options_text(options, "encoding"));
+	return listing_field(call, "io.forebay.buffer.Write", &args, NULL);
 }
 
 enum verb_status verb_buffer_write(struct verb_call *call)
@@ -285,16 +232,14 @@ enum verb_status verb_buffer_write(struct verb_call *call)
 	const char *path = options->argument_count > 1 ? options->arguments[1] : "-";
 	const char *text = options_text(options, "text");
 	enum verb_status status;
-	struct args args;
 	int input_fd, r;
 
-	if (text) {
-		listing_begin_id(call, &args);
-		args_add_string(&args, "data", text);
-		args_add_int(&args, "offset", options_number(options, "offset", 0));
-		args_add_optional_string(&args, "encoding", options_text(options, "encoding"));
-		return listing_field(call, "io.forebay.buffer.Write", &args, NULL);
-	}
+	if (text && options->argument_count > 1)
+		return report_usage("either FILE or --text");
+	if (!text && options_has(options, "encoding"))
+		return report_usage("--encoding is for --text");
+	if (text)
+		return write_text(call, text);
 	r = file_open_input(path, &input_fd);
 	if (r) {
 		(void)report_errno(call, path, r);

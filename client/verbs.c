@@ -109,13 +109,51 @@ static const struct option_row buffer_list_options[] = { POOL_ROW, END_ROW };
 static const struct option_row buffer_read_options[] = {
 	{ "offset", OPTION_SIZE, "N", NULL, NULL, "from here" },
 	{ "length", OPTION_SIZE, "N", NULL, NULL, "so much" },
+	{ "raw", OPTION_FLAG, NULL, NULL, NULL,
+	  "the bytes as they are; a terminal shows a dump without this" },
+	{ "hexdump", OPTION_FLAG, NULL, NULL, NULL, "a dump, also where it is no terminal" },
 	ENCODING_ROW,
+	{ "as", OPTION_CHOICE, "TYPE", VERB_NUMBER_TYPES, NULL,
+	  "a table of numbers of this type: " VERB_NUMBER_TYPES },
+	{ "count", OPTION_NUMBER, "N", NULL, NULL, "so many numbers, with --as" },
 	END_ROW,
 };
 
 static const struct option_row buffer_write_options[] = {
 	{ "offset", OPTION_SIZE, "N", NULL, NULL, "to here" },
+	{ "length", OPTION_SIZE, "N", NULL, NULL, "no more than this" },
 	{ "text", OPTION_TEXT, "TEXT", NULL, NULL, "this text, not a file" },
+	ENCODING_ROW,
+	END_ROW,
+};
+
+static const struct option_row buffer_get_options[] = {
+	{ "count", OPTION_NUMBER, "N", NULL, NULL, "so many, one if not said" },
+	END_ROW,
+};
+
+static const struct option_row buffer_fill_options[] = {
+	{ "offset", OPTION_SIZE, "N", NULL, NULL, "from here" },
+	{ "end", OPTION_SIZE, "N", NULL, NULL, "up to the byte before this" },
+	ENCODING_ROW,
+	END_ROW,
+};
+
+static const struct option_row buffer_copy_options[] = {
+	{ "target-start", OPTION_SIZE, "N", NULL, NULL, "to here" },
+	{ "source-start", OPTION_SIZE, "N", NULL, NULL, "from here" },
+	{ "source-end", OPTION_SIZE, "N", NULL, NULL, "up to the byte before this" },
+	END_ROW,
+};
+
+static const struct option_row buffer_concat_options[] = {
+	{ "total-length", OPTION_SIZE, "N", NULL, NULL, "cut, or filled with zeros, to so much" },
+	END_ROW,
+};
+
+static const struct option_row buffer_find_options[] = {
+	{ "offset", OPTION_NUMBER, "N", NULL, NULL, "begin here; negative: from the end" },
+	{ "last", OPTION_FLAG, NULL, NULL, NULL, "the last one that begins no later than there" },
 	ENCODING_ROW,
 	END_ROW,
 };
@@ -185,10 +223,28 @@ const struct verb verbs[] = {
 	{ "buffer", "list", "", "show all buffers", 0, 0, buffer_list_options, NULL,
 	  verb_buffer_list },
 	{ "buffer", "show", "ID", "all about one buffer", 1, 1, NULL, NULL, verb_buffer_show },
-	{ "buffer", "read", "ID", "its bytes to standard output", 1, 1, buffer_read_options, NULL,
-	  verb_buffer_read },
+	{ "buffer", "read", "ID", "its bytes, as they are, as text, as a dump or as numbers", 1, 1,
+	  buffer_read_options, NULL, verb_buffer_read },
 	{ "buffer", "write", "ID [FILE]", "standard input, a file or a text into it", 1, 2,
 	  buffer_write_options, "file", verb_buffer_write },
+	{ "buffer", "get", "ID TYPE OFFSET",
+	  "numbers out of it, one a line; types as for read --as", 3, 3, buffer_get_options,
+	  VERB_NUMBER_TYPES, verb_buffer_get },
+	{ "buffer", "set", "ID TYPE OFFSET VALUE...",
+	  "numbers into it; shows the offset behind them", 4, VERB_ARGUMENTS_ANY, NULL,
+	  VERB_NUMBER_TYPES, verb_buffer_set },
+	{ "buffer", "fill", "ID TEXT", "fill it with a text, again and again", 2, 2,
+	  buffer_fill_options, NULL, verb_buffer_fill },
+	{ "buffer", "copy", "SOURCE TARGET", "bytes of one into another; shows how many", 2, 2,
+	  buffer_copy_options, NULL, verb_buffer_copy },
+	{ "buffer", "concat", "ID...", "a buffer of all of them, one behind another", 1,
+	  VERB_ARGUMENTS_ANY, buffer_concat_options, NULL, verb_buffer_concat },
+	{ "buffer", "compare", "SOURCE TARGET", "-1, 0 or 1: source is before, equal, behind", 2, 2,
+	  NULL, NULL, verb_buffer_compare },
+	{ "buffer", "find", "ID TEXT", "the offset of a text in it", 2, 2, buffer_find_options,
+	  NULL, verb_buffer_find },
+	{ "buffer", "swap", "ID WIDTH", "reverse the bytes of each 2, 4 or 8", 2, 2, NULL, NULL,
+	  verb_buffer_swap },
 	{ "buffer", "slice", "ID", "a buffer that shares a part of its memory", 1, 1,
 	  buffer_slice_options, NULL, verb_buffer_slice },
 	{ "buffer", "free", "ID...", "free buffers", 1, VERB_ARGUMENTS_ANY, NULL, NULL,
@@ -218,17 +274,17 @@ const struct verb verbs[] = {
 	{ "job", "add", "BUFFER PATH", "keep a buffer at PATH, by a schedule or when asked", 2, 2,
 	  verb_job_add_options, NULL, verb_job_add },
 	{ "job", "list", "", "show all jobs", 0, 0, NULL, NULL, verb_job_list },
-	{ "job", "show", "JOB", "all about one job", 1, 1, NULL, NULL, verb_job_show },
-	{ "job", "run", "JOB", "have it run now, and wait for that", 1, 1, NULL, NULL,
+	{ "job", "show", "JOB", "all about one job", 1, 1, NULL, "job", verb_job_show },
+	{ "job", "run", "JOB", "have it run now, and wait for that", 1, 1, NULL, "job",
 	  verb_job_run },
-	{ "job", "pause", "JOB", "let it run only when asked", 1, 1, NULL, NULL, verb_job_pause },
-	{ "job", "resume", "JOB", "let it go on", 1, 1, NULL, NULL, verb_job_resume },
-	{ "job", "cancel", "JOB", "end it, and a run that goes on", 1, 1, job_cancel_options, NULL,
+	{ "job", "pause", "JOB", "let it run only when asked", 1, 1, NULL, "job", verb_job_pause },
+	{ "job", "resume", "JOB", "let it go on", 1, 1, NULL, "job", verb_job_resume },
+	{ "job", "cancel", "JOB", "end it, and a run that goes on", 1, 1, job_cancel_options, "job",
 	  verb_job_cancel },
-	{ "job", "dismiss", "JOB", "forget one that is finished", 1, 1, NULL, NULL,
+	{ "job", "dismiss", "JOB", "forget one that is finished", 1, 1, NULL, "job",
 	  verb_job_dismiss },
 	{ "job", "history", "JOB", "what its runs came to, the newest first", 1, 1,
-	  job_history_options, NULL, verb_job_history },
+	  job_history_options, "job", verb_job_history },
 	{ "job", "test-schedule", "EXPR", "the next times of a calendar expression", 1, 1,
 	  job_test_schedule_options, NULL, verb_job_test_schedule },
 	{ NULL, NULL, NULL, NULL, 0, 0, NULL, NULL, NULL },

@@ -43,7 +43,7 @@ struct verb {
 	size_t arguments_min;
 	size_t arguments_max;
 	const struct option_row *options;	/* its own, or NULL */
-	const char *completion;	/* how arguments are completed: "file", or NULL */
+	const char *completion;	/* "file", "job", the choices for the second argument, or NULL */
 	verb_run_fn run;
 };
 
@@ -64,6 +64,11 @@ struct option_rows verb_option_rows(const struct verb *verb);
 /* How many of an option's or a verb's arguments may be left open. */
 #define VERB_ARGUMENTS_ANY OPTIONS_COUNT_MAX
 
+/* The types of numbers in a buffer, as choices. */
+#define VERB_NUMBER_TYPES                                                                          \
+	"int8|uint8|uint8clamped|int16le|int16be|uint16le|uint16be|int32le|int32be|uint32le|"      \
+	"uint32be|int64le|int64be|uint64le|uint64be|float32le|float32be|float64le|float64be"
+
 enum verb_status verb_info(struct verb_call *call);
 enum verb_status verb_ping(struct verb_call *call);
 enum verb_status verb_shutdown(struct verb_call *call);
@@ -82,6 +87,14 @@ enum verb_status verb_buffer_list(struct verb_call *call);
 enum verb_status verb_buffer_show(struct verb_call *call);
 enum verb_status verb_buffer_read(struct verb_call *call);
 enum verb_status verb_buffer_write(struct verb_call *call);
+enum verb_status verb_buffer_get(struct verb_call *call);
+enum verb_status verb_buffer_set(struct verb_call *call);
+enum verb_status verb_buffer_fill(struct verb_call *call);
+enum verb_status verb_buffer_copy(struct verb_call *call);
+enum verb_status verb_buffer_concat(struct verb_call *call);
+enum verb_status verb_buffer_compare(struct verb_call *call);
+enum verb_status verb_buffer_find(struct verb_call *call);
+enum verb_status verb_buffer_swap(struct verb_call *call);
 enum verb_status verb_buffer_slice(struct verb_call *call);
 enum verb_status verb_buffer_free(struct verb_call *call);
 enum verb_status verb_stream_list(struct verb_call *call);

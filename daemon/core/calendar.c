@@ -76,6 +76,16 @@ static void put_part(struct writer *writer, int width, const struct calendar_par
 	}
 }
 
+/* Whether it names them all: for seconds, one part of several is enough. */
+static bool is_star(const struct calendar_part *parts, size_t count, enum calendar_field field)
+{
+	for (size_t i = 0; field == CALENDAR_USEC && i < count; i++)
+		if (parts[i].start == 0 && parts[i].stop < 0 &&
+		    parts[i].repeat == CALENDAR_USEC_PER_SEC)
+			return true;
+	return count == 0;
+}
+
 static void put_chain(struct writer *writer, const struct calendar *calendar,
 		      enum calendar_field field)
 {
@@ -84,9 +94,7 @@ static void put_chain(struct writer *writer, const struct calendar *calendar,
 	int unit = field == CALENDAR_USEC ? CALENDAR_USEC_PER_SEC : 1;
 	int width = field == CALENDAR_YEAR ? 4 : 2;
 
-	if (chain->count == 0 ||
-	    (field == CALENDAR_USEC && chain->count == 1 && parts[0].start == 0 &&
-	     parts[0].stop < 0 && parts[0].repeat == unit)) {
+	if (is_star(parts, chain->count, field)) {
 		put(writer, "*");
 		return;
 	}

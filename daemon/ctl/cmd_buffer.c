@@ -323,9 +323,21 @@ static int give_up(struct call *call, struct refusal *refusal)
 }
 
 const struct command cmd_buffer_table[] = {
-	{ "Alloc", alloc, 0 },	{ "Describe", describe, 0 },
-	{ "Free", give_up, 0 }, { "From", from, COMMAND_TAKES_DESCRIPTORS },
-	{ "List", list, 0 },	{ "Read", read_text, 0 },
-	{ "Slice", slice, 0 },	{ "Write", write_text, 0 },
+	{ "Alloc", alloc, 0 },
+	{ "Compare", cmd_buffer_compare, 0 },
+	{ "Concat", cmd_buffer_concat, 0 },
+	{ "Copy", cmd_buffer_copy, 0 },
+	{ "Describe", describe, 0 },
+	{ "Fill", cmd_buffer_fill, 0 },
+	{ "Free", give_up, 0 },
+	{ "From", from, COMMAND_TAKES_DESCRIPTORS },
+	{ "GetNumber", cmd_buffer_get_number, 0 },
+	{ "IndexOf", cmd_buffer_index_of, 0 },
+	{ "List", list, 0 },
+	{ "Read", read_text, 0 },
+	{ "SetNumber", cmd_buffer_set_number, 0 },
+	{ "Slice", slice, 0 },
+	{ "Swap", cmd_buffer_swap, 0 },
+	{ "Write", write_text, 0 },
 	{ .member = NULL },
 };

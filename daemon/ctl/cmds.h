@@ -17,6 +17,18 @@ extern const struct command cmd_service_table[];
 extern const struct command cmd_store_table[];
 extern const struct command cmd_stream_table[];
 
+/* What stands in cmd_buffer_table and is done in cmd_buffer_bytes.c. */
+int must_check cmd_buffer_fill(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_copy(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_concat(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_compare(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_index_of(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_swap(struct call *call, struct refusal *refusal);
+
+/* The same, in cmd_buffer_number.c. */
+int must_check cmd_buffer_get_number(struct call *call, struct refusal *refusal);
+int must_check cmd_buffer_set_number(struct call *call, struct refusal *refusal);
+
 /* What stands in cmd_job_table and is done in cmd_job_verbs.c. */
 int must_check cmd_job_create(struct call *call, struct refusal *refusal);
 int must_check cmd_job_run(struct call *call, struct refusal *refusal);

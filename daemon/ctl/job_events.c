@@ -15,9 +15,14 @@
 #include "daemon/objects/registry.h"
 #include "proto/args.h"
 
-/* An event that waits, as the reply that it will be: the job goes on meanwhile. */
+/*
+ * An event that waits, as the reply that it will be: the job goes on meanwhile. A result waits
+ * for its row, and all that happened later waits behind it, so that events come in their order.
+ */
 struct queued {
 	struct list link; /* subscription::queue */
+	uint64_t job;
+	uint64_t unsaved_run; /* the result of this one, whose row is not written; 0: none */
 	struct call_text text;
 };
 
@@ -98,6 +103,8 @@ static int enqueue(struct subscription *subscription, struct job *job, enum job_
 		free(queued);
 		return -ENOMEM;
 	}
+	queued->job = runtime.id;
+	queued->unsaved_run = record ? record->run : 0;
 	list_append(&subscription->queue, &queued->link);
 	subscription->queue_bytes += sizeof(*queued) + queued->text.length;
 	wake(subscription);
@@ -125,6 +132,21 @@ static void on_event(struct job_observer *observer, struct job *job, enum job_ev
 	}
 	if (enqueue(subscription, job, event, record) < 0)
 		doom(subscription);
+}
+
+static void on_run_saved(struct job_observer *observer, uint64_t job_id, uint64_t run)
+{
+	struct subscription *subscription = observer->owner;
+
+	list_for_each(link, &subscription->queue) {
+		struct queued *queued = container_of(link, struct queued, link);
+
+		if (queued->job != job_id || queued->unsaved_run != run)
+			continue;
+		queued->unsaved_run = 0;
+		wake(subscription);
+		return;
+	}
 }
 
 /* After a gap: how much is missing. */
@@ -168,11 +190,14 @@ static void produce(struct call *call)
 {
 	struct subscription *subscription = call->data;
 	struct list *link = list_first(&subscription->queue);
+	struct queued *first = link ? container_of(link, struct queued, link) : NULL;
 
 	if (subscription->doomed)
 		call_drop_client(call, "no memory for an event");
-	else if (link)
-		send_queued(subscription, container_of(link, struct queued, link));
+	else if (first && first->unsaved_run != 0)
+		call->produce = NULL;
+	else if (first)
+		send_queued(subscription, first);
 	else if (subscription->lost > 0)
 		send_overflow(subscription);
 	else
@@ -205,6 +230,7 @@ int job_events_subscribe(struct call *call, struct job *job, struct refusal *ref
 	list_init(&subscription->queue);
 	subscription->call = call;
 	subscription->observer.event = on_event;
+	subscription->observer.run_saved = on_run_saved;
 	subscription->observer.owner = subscription;
 	job_observe_all(call_user(call)->registry, &subscription->observer);
 	call->data = subscription;

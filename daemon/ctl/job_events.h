@@ -9,7 +9,8 @@
  * What waits for a client that does not read is bounded. progress never waits: where
  * something does, it is left out, and the next one tells as much. state and result wait up to
  * the bound; beyond it they are counted, and `overflow` tells how many there were: History
- * and Describe know the rest. Loop thread only.
+ * and Describe know the rest. A result, and what happened after it, waits until the catalogue
+ * has the run, so that no kill undoes what was told. Loop thread only.
  */
 
 #include "daemon/base/err.h"

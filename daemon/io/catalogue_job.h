@@ -72,9 +72,12 @@ struct catalogue_job {
 	int64_t runs;
 	int64_t failures;
 	int64_t skips;
-	int64_t attempts;     /* of the retries, those that were made */
-	int64_t handled_usec; /* the latest time of the schedule that has had its turn */
-	int64_t seed;	      /* of the jitter */
+	int64_t attempts;	      /* of the retries, those that were granted to one run */
+	int64_t retry_usec;	      /* of the one that is pending */
+	int64_t retry_scheduled_usec; /* and of the run that it makes up for */
+	int64_t replaced_run;	      /* the one that went on when the job was made anew */
+	int64_t handled_usec;	      /* the latest time of the schedule that has had its turn */
+	int64_t seed;		      /* of the jitter */
 	int64_t at_done;
 	int64_t after_done;
 	int64_t last_run;

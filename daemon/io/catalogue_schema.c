@@ -115,6 +115,10 @@ static const char *const steps[] = {
 	"	fault_path TEXT,"
 	"	fault_offset INTEGER,"
 	"	PRIMARY KEY (job, number)) WITHOUT ROWID",
+
+	"ALTER TABLE job ADD COLUMN retry_usec INTEGER;"
+	"ALTER TABLE job ADD COLUMN retry_scheduled_usec INTEGER;"
+	"ALTER TABLE job ADD COLUMN replaced_run INTEGER",
 };
 
 #define VERSION ((int)(sizeof(steps) / sizeof(steps[0])))

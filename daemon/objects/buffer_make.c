@@ -7,7 +7,8 @@
  * New buffers with their first content. Each comes in the same steps, every one of them an
  * answer later than the one before:
  *
- *	prepare		decode the text, or look how long the file is	(worker, if long)
+ *	prepare		decode the text, or look how long the file is,	(worker, if long)
+ *			and read it if it is short
  *	place		a pool, made if need be; then memory in it
  *	fill		zero, repeat, copy or read into the memory	(worker, if long)
  *	announce	the buffer gets its place among the user's
@@ -55,11 +56,12 @@ struct making {
 	enum content content;
 	uint64_t length;
 	char *pool_name; /* NULL: not named */
+	bool may_share;	 /* its memory with others, if small */
 	struct labels labels;
 	char *text;
 	size_t text_bytes;
 	enum encoding encoding;
-	unsigned char *bytes; /* the text, decoded */
+	unsigned char *bytes; /* the text, decoded, or a short file's content */
 	size_t bytes_length;
 	int source_fd;
 	uint64_t read_bytes; /* what the file really had */
@@ -130,9 +132,11 @@ static void repeat(unsigned char *address, uint64_t length, const unsigned char 
 static int run_fill(struct buffer_work *work)
 {
 	struct making *making = work->owner;
-	unsigned char *address = backing_address(work->backing);
+	uint64_t offset = making->buffer->offset;
+	unsigned char *address = backing_address(work->backing) + offset;
 
-	pool_memory_touch(work->backing->pool, work->backing->offset, making->length);
+	/* No version word is taken: the bytes are nobody's yet, even where others share it. */
+	pool_memory_touch(work->backing->pool, work->backing->offset + offset, making->length);
 	switch (making->content) {
 	case CONTENT_ZEROES:
 		memset(address, 0, making->length);
@@ -210,6 +214,7 @@ static int place(struct making *making)
 	making->placing.holder = making->holder;
 	making->placing.pool = making->pool_name;
 	making->placing.length = making->length;
+	making->placing.may_share = making->may_share;
 	making->placing.done = on_placed;
 	making->placing.owner = making;
 	return buffer_place(&making->placing);
@@ -241,11 +246,30 @@ static int measure_file(struct making *making)
 	return 0;
 }
 
+/*
+ * A short file is read before it gets memory: those that share it wait for each other's
+ * operations, and must not wait for a disk.
+ */
+static int prepare_file(struct making *making)
+{
+	int r = measure_file(making);
+
+	if (r != 0 || making->length >= BUFFER_SLAB_BYTES / 2)
+		return r;
+	making->bytes = malloc(making->length + 1);
+	if (!making->bytes)
+		return -ENOMEM;
+	r = read_file(making, making->bytes);
+	making->bytes_length = making->read_bytes;
+	making->content = CONTENT_COPY;
+	return r;
+}
+
 static int run_prepare(struct errand *errand)
 {
 	struct making *making = errand->owner;
 
-	return making->text ? decode(making) : measure_file(making);
+	return making->text ? decode(making) : prepare_file(making);
 }
 
 static void on_prepared(struct errand *errand, int result)
@@ -330,6 +354,7 @@ int buffer_alloc(struct holder *holder, struct buffer_request *request, buffer_d
 	making->content = text				    ? CONTENT_REPEAT :
 			  request->unsafe && !request->fill ? CONTENT_ANY :
 							      CONTENT_ZEROES;
+	making->may_share = request->unsafe;
 	if (!text) {
 		r = place(making);
 		if (r != 0) {
@@ -357,6 +382,7 @@ int buffer_from_text(struct holder *holder, struct buffer_request *request, cons
 	making->done = done;
 	making->data = data;
 	making->content = CONTENT_COPY;
+	making->may_share = true;
 	labels_move(&making->labels, &request->labels);
 	prepare(making, holder->user->registry);
 	return 0;
@@ -378,6 +404,7 @@ int buffer_from_fd(struct holder *holder, struct buffer_request *request, int so
 	making->done = done;
 	making->data = data;
 	making->content = CONTENT_FILE;
+	making->may_share = true;
 	making->source_fd = source_fd;
 	labels_move(&making->labels, &request->labels);
 	prepare(making, holder->user->registry);

@@ -15,16 +15,24 @@ static void drop_own_pool(struct pool *pool)
 		pool_drop(pool);
 }
 
-static int take_memory(struct pool *pool, uint64_t length, struct buffer **ret_buffer,
-		       struct refusal *refusal)
+static int take_memory(struct pool *pool, struct buffer_placing *placing,
+		       struct buffer **ret_buffer)
 {
+	uint64_t length = placing->length;
 	struct backing *backing;
-	int r = backing_new(pool, length, &backing, refusal);
+	int r;
 
+	if (placing->may_share)
+		r = backing_for_small(pool, length, &backing, &placing->refusal);
+	else
+		r = backing_new(pool, length, &backing, &placing->refusal);
 	if (r != 0)
 		return r;
 	backing_use(backing);
-	r = buffer_new(backing, 0, length, ret_buffer, refusal);
+	r = buffer_new(backing, 0, length, ret_buffer, &placing->refusal);
+	/* Not before: a place is not given back while others are in the slab. */
+	if (r == 0 && pool->slabs.current == &backing->slab)
+		(*ret_buffer)->offset = slabs_take(&pool->slabs, length);
 	backing_unuse(backing);
 	return r;
 }
@@ -37,7 +45,7 @@ static void on_pool(void *data, int result, struct pool *pool, const struct refu
 	if (result == REFUSED)
 		placing->refusal = *refusal;
 	if (result == 0) {
-		result = take_memory(pool, placing->length, &buffer, &placing->refusal);
+		result = take_memory(pool, placing, &buffer);
 		if (result != 0)
 			drop_own_pool(pool);
 	}

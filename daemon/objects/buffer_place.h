@@ -4,11 +4,13 @@
 
 /*
  * Memory for a new buffer: in the pool that was named, or in the default one, or, where the
- * buffer is large and none was named, in a pool of its own that goes with it. Nobody can find
+ * buffer is large and none was named, in a pool of its own that goes with it. One that may
+ * share its backing lies at buffer::offset of that, others at its start. Nobody can find
  * the buffer until it has its content and is settled; until then it can be taken back. For
  * the buffer_*.c files only. Loop thread only.
  */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "daemon/base/err.h"
@@ -23,6 +25,7 @@ struct buffer_placing {
 	struct holder *holder;
 	const char *pool; /* NULL: not named; borrowed until `done` */
 	uint64_t length;
+	bool may_share; /* a small one goes into a slab */
 	/* The memory has whatever was there; `refusal` below says why not, where REFUSED. */
 	void (*done)(struct buffer_placing *placing, int result, struct buffer *buffer);
 	void *owner;

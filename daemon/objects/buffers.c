@@ -46,11 +46,42 @@ int backing_new(struct pool *pool, uint64_t length, struct backing **ret_backing
 	return 0;
 }
 
-static void release_if_idle(struct backing *backing)
+static bool is_being_updated(const struct backing *backing)
+{
+	return pool_memory_version(backing->pool, backing->version_slot) & 1;
+}
+
+int backing_for_small(struct pool *pool, uint64_t length, struct backing **ret_backing,
+		      struct refusal *refusal)
+{
+	struct slabs *slabs = &pool->slabs;
+	enum slab_place place;
+	int r;
+
+	/* Its writer may be dead, and then nobody could write to what comes into it. */
+	if (slabs->current && is_being_updated(container_of(slabs->current, struct backing, slab)))
+		slabs_pass_over(slabs);
+	place = pool->own_for_buffer ? SLAB_PLACE_OWN : slabs_choose(slabs, length);
+	if (place == SLAB_PLACE_CURRENT) {
+		*ret_backing = container_of(slabs->current, struct backing, slab);
+		return 0;
+	}
+	if (place == SLAB_PLACE_NEW) {
+		r = backing_new(pool, slabs->slab_bytes, ret_backing, refusal);
+		if (r == 0)
+			slabs_begin(slabs, &(*ret_backing)->slab);
+		if (r != REFUSED)
+			return r;
+		/* One that fits is not refused for what others might need later. */
+	}
+	return backing_new(pool, length, ret_backing, refusal);
+}
+
+static void release(struct backing *backing)
 {
 	struct pool *pool = backing->pool;
 
-	if (backing->buffers > 0 || backing->uses > 0)
+	if (!slabs_release(&pool->slabs, &backing->slab))
 		return;
 	allocator_give(&pool->allocator, backing->offset, backing->length ? backing->length : 1);
 	pool->used_bytes = pool->size_bytes - pool->allocator.free_bytes;
@@ -59,13 +90,12 @@ static void release_if_idle(struct backing *backing)
 
 void backing_use(struct backing *backing)
 {
-	backing->uses++;
+	slab_hold(&backing->slab);
 }
 
 void backing_unuse(struct backing *backing)
 {
-	backing->uses--;
-	release_if_idle(backing);
+	release(backing);
 }
 
 unsigned char *backing_address(const struct backing *backing)
@@ -101,6 +131,7 @@ int buffer_new(struct backing *backing, uint64_t offset, uint64_t length,
 	if (backing->id == 0)
 		backing->id = buffer->id;
 	backing->buffers++;
+	slab_hold(&backing->slab);
 	*ret_buffer = buffer;
 	return 0;
 }
@@ -134,7 +165,7 @@ void buffer_drop(struct buffer *buffer)
 	labels_fini(&buffer->labels);
 	free(buffer);
 	backing->buffers--;
-	release_if_idle(backing);
+	release(backing);
 }
 
 void buffers_drop_all(struct pool *pool)

@@ -4,7 +4,8 @@
 
 /*
  * Buffers: fixed-length ranges of a pool. A slice shares its backing's memory and version
- * word; the memory is free again when the last buffer over a backing is gone. Anything whose
+ * word, and so do the small ones of a pool that need not begin zeroed: a slab (core/slab) is
+ * their backing. It is free again when the last buffer over it is gone. Anything whose
  * size a client chooses (zeroing, copying, encoding above 256 KiB) goes to workers, in order
  * per backing. Loop thread only.
  */
@@ -14,25 +15,33 @@
 
 #include "daemon/base/list.h"
 #include "daemon/core/labels.h"
+#include "daemon/core/slab.h"
 #include "daemon/objects/refusal.h"
 #include "proto/encoding.h"
 
+struct buffer_turn;
 struct holder;
 struct pool;
 struct user;
 
+/*
+ * Small buffers of a pool share memory of so many bytes. Whole pages, so that a slab of which
+ * nothing is left leaves no gap that other buffers could not use.
+ */
+#define BUFFER_SLAB_BYTES 8192
+
 /* The memory that one or more buffers share. */
 struct backing {
+	struct slab slab; /* its references: buffers, and operations under way or waiting */
 	struct pool *pool;
 	uint64_t id;
 	uint64_t offset; /* in the pool */
 	uint64_t length;
-	uint32_t buffers;      /* that lie over it */
-	uint32_t pins;	       /* writes of streams in hand, over all its buffers */
-	uint32_t uses;	       /* operations under way or waiting */
-	uint32_t version_slot; /* its word in the pool's version memfd */
-	bool busy;	       /* an operation is under way */
-	struct list waiting;   /* buffer_work::link, those that wait for their turn */
+	uint32_t buffers;	  /* that lie over it */
+	uint32_t pins;		  /* writes of streams in hand, over all its buffers */
+	uint32_t version_slot;	  /* its word in the pool's version memfd */
+	struct buffer_turn *turn; /* of the operation that has it to itself; NULL: of none */
+	struct list waiting;	  /* buffer_turn::link, those that wait for their turn */
 };
 
 struct buffer {
@@ -42,7 +51,7 @@ struct buffer {
 	uint64_t id;
 	uint64_t offset; /* in the backing */
 	uint64_t length;
-	uint32_t pins; /* writes of streams in hand that use it */
+	uint32_t pins;	  /* writes of streams in hand that use it */
 	struct list jobs; /* job::buffer_link, those that name it */
 	uint32_t job_count;
 	struct labels labels;
@@ -54,7 +63,7 @@ typedef void (*buffer_done_fn)(void *data, int result, struct buffer *buffer,
 struct buffer_request {
 	const char *pool; /* NULL: default, or a pool of its own for a large one */
 	uint64_t length;
-	bool unsafe;	      /* whatever bytes this user left there */
+	bool unsafe;	      /* whatever bytes this user left there; a small one is in a slab */
 	struct labels labels; /* moved out on success */
 
 	/* Alloc with fill: the text to repeat; NULL: zeroes (or nothing, if unsafe). */
@@ -65,14 +74,14 @@ struct buffer_request {
 int must_check buffer_alloc(struct holder *holder, struct buffer_request *request,
 			    buffer_done_fn done, void *data, struct refusal *refusal);
 
-/* A copy of the text's bytes. request->length, unsafe and fill are not looked at. */
+/* A copy of the text's bytes, in a slab if small. length, unsafe and fill are not looked at. */
 int must_check buffer_from_text(struct holder *holder, struct buffer_request *request,
 				const char *text, buffer_done_fn done, void *data,
 				struct refusal *refusal);
 
 /*
- * A copy of the content of a regular file or memfd, from its start. Takes the descriptor on
- * 0 only. Anything else is REFUSAL_PARAMETER "fileDescriptorIndex".
+ * A copy of the content of a regular file or memfd, from its start, in a slab if small. Takes
+ * the descriptor on 0 only. Anything else is REFUSAL_PARAMETER "fileDescriptorIndex".
  */
 int must_check buffer_from_fd(struct holder *holder, struct buffer_request *request, int source_fd,
 			      buffer_done_fn done, void *data, struct refusal *refusal);

@@ -30,6 +30,7 @@
 #include "daemon/core/heap.h"
 #include "daemon/core/id_map.h"
 #include "daemon/core/id_text.h"
+#include "daemon/core/job_retry.h"
 #include "daemon/core/labels.h"
 #include "daemon/core/schedule.h"
 #include "daemon/io/catalogue.h"
@@ -130,14 +131,13 @@ struct job {
 	struct schedule_state times;
 	int64_t time_usec;	/* JOB_DUE_TIME as the wall clock has it */
 	int64_t scheduled_usec; /* the same without jitter */
-	int64_t retry_usec;	/* JOB_DUE_RETRY as the wall clock has it */
-	int64_t retry_scheduled_usec;
+	struct job_retry retry;
+	uint64_t retry_ns;     /* JOB_DUE_RETRY, also while that is held; JOB_NEVER: none */
 	int64_t missed_usec;   /* of a run that is to be made up for; OPTION_UNSET: none */
 	int64_t ready_usec;    /* what the next run is scheduled for */
 	bool ready;	       /* it is on job_owner::ready */
 	bool ready_by_hand;    /* and somebody waits for it */
 	uint64_t seen_version; /* onChange: that of the last run */
-	int64_t attempts;
 
 	/* How it went. */
 	uint64_t runs;
@@ -185,7 +185,6 @@ struct job_run {
 	struct stream *stream; /* while it is open */
 	uint64_t stream_id;    /* 0: none was made */
 	uint64_t number;
-	bool by_hand;
 	enum job_result stop; /* with `stopped`: why */
 	bool stopped;
 	bool over;
@@ -222,6 +221,7 @@ struct job_run {
 
 /* jobs.c */
 void job_tell(struct job *job, enum job_event event, const struct job_record *record);
+void jobs_tell_run_saved(struct jobs *jobs, uint64_t id, uint64_t run);
 /* The owner's account, made where there is none. NULL: no memory. */
 struct job_owner *job_owner_get(struct jobs *jobs, uid_t uid);
 void job_owner_release(struct job_owner *owner);
@@ -278,7 +278,7 @@ void job_due_recall(struct job *job);
 void job_due_skip(struct job *job);
 /* Waits for the next time, and for a change. */
 void job_plan(struct job *job);
-/* No times, but for that of the timeout. */
+/* No times, but for that of the timeout. A retry that was waited for is held. */
 void job_unplan(struct job *job);
 void job_set_due(struct job *job, enum job_due due, uint64_t at_ns);
 /* The next time on the wall clock; OPTION_UNSET: none is known. */
@@ -286,7 +286,14 @@ int64_t job_next_usec(const struct job *job);
 /* Whether there is anything that it waits for. */
 bool job_has_future(const struct job *job);
 bool job_has_schedule(const struct job *job);
-void job_retry_later(struct job *job, int64_t scheduled_usec);
+/*
+ * The retry that is pending, if there is one: its time is noted, but nothing waits for it, as
+ * the job has no memory; it is waited for; there shall be none.
+ */
+void job_hold_retry(struct job *job);
+void job_plan_retry(struct job *job);
+void job_drop_retry(struct job *job);
+bool job_holds_retry(const struct job *job);
 /* Has it run as soon as it is its turn. */
 void job_make_ready(struct job *job, int64_t scheduled_usec, bool by_hand);
 void job_unready(struct job *job);
@@ -310,7 +317,7 @@ int job_compare(struct errand *errand);
 
 /* job_run.c */
 /* -ENOMEM: nothing was begun. */
-int must_check job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand);
+int must_check job_run_begin(struct job *job, int64_t scheduled_usec);
 /* Stops it at the next safe point, with this result. */
 void job_run_stop(struct job_run *run, enum job_result result);
 /* Those who wait for a run hear that there was none. */

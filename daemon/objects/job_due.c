@@ -78,9 +78,9 @@ int64_t job_next_usec(const struct job *job)
 	bool has_time = job->due_ns[JOB_DUE_TIME] != JOB_NEVER;
 	bool has_retry = job->due_ns[JOB_DUE_RETRY] != JOB_NEVER;
 
-	if (has_time && (!has_retry || job->time_usec < job->retry_usec))
+	if (has_time && (!has_retry || job->time_usec < job->retry.due_usec))
 		return job->time_usec;
-	return has_retry ? job->retry_usec : OPTION_UNSET;
+	return has_retry ? job->retry.due_usec : OPTION_UNSET;
 }
 
 void job_due_init(struct job *job)
@@ -90,6 +90,8 @@ void job_due_init(struct job *job)
 	job->schedule = (struct schedule)SCHEDULE_NONE;
 	job->ready_usec = OPTION_UNSET;
 	job->missed_usec = OPTION_UNSET;
+	job_retry_clear(&job->retry);
+	job->retry_ns = JOB_NEVER;
 }
 
 /* ---- the timer ---- */
@@ -208,13 +210,34 @@ void job_due_skip(struct job *job)
 	schedule_advance(&job->schedule, &job->times, &clocks);
 }
 
-void job_retry_later(struct job *job, int64_t scheduled_usec)
+void job_hold_retry(struct job *job)
 {
-	uint64_t delay_usec = (uint64_t)job->setup.options.retry_delay_usec;
+	const struct schedule_clocks clocks = read_clocks();
+	int64_t wait_usec = job_retry_wait_usec(&job->retry, job->last_end_usec, clocks.real_usec);
 
-	job->retry_usec = (int64_t)(clock_real_ns() / NS_PER_USEC + delay_usec);
-	job->retry_scheduled_usec = scheduled_usec;
-	job_set_due(job, JOB_DUE_RETRY, clock_boot_ns() + delay_usec * NS_PER_USEC);
+	job->retry_ns = JOB_NEVER;
+	if (!job_retry_is_pending(&job->retry))
+		return;
+	if (wait_usec > 0)
+		job->retry.due_usec = clocks.real_usec + wait_usec;
+	job->retry_ns = (uint64_t)(clocks.boot_usec + wait_usec) * NS_PER_USEC;
+}
+
+bool job_holds_retry(const struct job *job)
+{
+	return job->retry_ns != JOB_NEVER && job->due_ns[JOB_DUE_RETRY] == JOB_NEVER;
+}
+
+void job_plan_retry(struct job *job)
+{
+	job_set_due(job, JOB_DUE_RETRY, job->retry_ns);
+}
+
+void job_drop_retry(struct job *job)
+{
+	job_retry_clear(&job->retry);
+	job->retry_ns = JOB_NEVER;
+	job_plan_retry(job);
 }
 
 /* ---- what is due ---- */
@@ -242,9 +265,18 @@ static void on_time(struct job *job)
 
 	schedule_advance(&job->schedule, &job->times, &clocks);
 	/* The regular time makes up for what a retry was to. */
-	job_set_due(job, JOB_DUE_RETRY, JOB_NEVER);
-	job->attempts = 0;
+	job_drop_retry(job);
 	plan_time(job, &clocks);
+	want_run(job, scheduled_usec);
+}
+
+static void on_retry(struct job *job)
+{
+	int64_t scheduled_usec = job->retry.scheduled_usec;
+
+	job_retry_make(&job->retry);
+	job->retry_ns = JOB_NEVER;
+	job_plan_retry(job);
 	want_run(job, scheduled_usec);
 }
 
@@ -276,10 +308,8 @@ static void serve(struct job *job, uint64_t now_ns)
 	}
 	if (job->due_ns[JOB_DUE_TIME] <= now_ns)
 		on_time(job);
-	if (job->due_ns[JOB_DUE_RETRY] <= now_ns) {
-		job_set_due(job, JOB_DUE_RETRY, JOB_NEVER);
-		want_run(job, job->retry_scheduled_usec);
-	}
+	if (job->due_ns[JOB_DUE_RETRY] <= now_ns)
+		on_retry(job);
 	if (job->due_ns[JOB_DUE_CHANGE] <= now_ns)
 		look(job);
 }
@@ -316,9 +346,9 @@ static void on_clock_set(void *data)
 			job->skips++;
 		if (job->state == JOB_STATE_WAITING || job->state == JOB_STATE_RUNNING)
 			plan_time(job, &clocks);
-		if (job->due_ns[JOB_DUE_RETRY] != JOB_NEVER)
-			job->retry_usec = clocks.real_usec - clocks.boot_usec +
-					  (int64_t)(job->due_ns[JOB_DUE_RETRY] / NS_PER_USEC);
+		if (job->retry_ns != JOB_NEVER)
+			job->retry.due_usec = clocks.real_usec - clocks.boot_usec +
+					      (int64_t)(job->retry_ns / NS_PER_USEC);
 	}
 }
 
@@ -365,13 +395,12 @@ static void begin_next(struct jobs *jobs)
 		container_of(list_take_first(&jobs->turns), struct job_owner, turn_link);
 	struct job *job = container_of(list_first(&owner->ready), struct job, ready_link);
 	int64_t scheduled_usec = job->ready_usec;
-	bool by_hand = job->ready_by_hand;
 
 	list_init(&owner->turn_link);
 	job_unready(job);
 	if (!list_is_empty(&owner->ready))
 		list_append(&jobs->turns, &owner->turn_link);
-	if (job_run_begin(job, scheduled_usec, by_hand) < 0) {
+	if (job_run_begin(job, scheduled_usec) < 0) {
 		log_error("job", "no memory for a run", "id=%s", job->id_text);
 		job_drop_waits(job, JOB_RESULT_FAILED);
 	}

@@ -228,9 +228,19 @@ static void row_written(struct catalogue_request *request)
 		job_tell(job, JOB_EVENT_STATE, NULL);
 }
 
+/* One that was held, as the memory was gone, is waited for again. */
+static void take_over_retry(struct job *job, bool wanted)
+{
+	if (wanted && job_retry_is_allowed(&job->retry, &job->setup.options))
+		job_plan_retry(job);
+	else
+		job_drop_retry(job);
+}
+
 /* It stands in for the one before, from now on. */
 static void take_over(struct job *job, struct making *making, struct buffer *buffer)
 {
+	bool held = job_holds_retry(job);
 	int64_t missed_usec = job->missed_usec;
 
 	job_unready(job);
@@ -242,7 +252,6 @@ static void take_over(struct job *job, struct making *making, struct buffer *buf
 	job->content[0] = '\0';
 	job->pause_wanted = false;
 	job->cancel_wanted = false;
-	job->attempts = 0;
 	if (job->state != JOB_STATE_RUNNING) {
 		job_set_fault(job, NULL);
 		if (job->state != JOB_STATE_WAITING)
@@ -252,6 +261,8 @@ static void take_over(struct job *job, struct making *making, struct buffer *buf
 	job_plan(job);
 	if (job->setup.options.missed != JOB_MISSED_ONCE)
 		missed_usec = OPTION_UNSET;
+	/* The run for a time that was missed makes up for what a retry was to. */
+	take_over_retry(job, held && missed_usec == OPTION_UNSET);
 	job->missed_usec = OPTION_UNSET;
 	if (job->run) {
 		/* The end of that run will see to what was missed. */

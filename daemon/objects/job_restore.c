@@ -121,7 +121,11 @@ static int load_state(const struct catalogue_job *row, struct job *job)
 	job->runs = (uint64_t)row->runs;
 	job->failures = (uint64_t)row->failures;
 	job->skips = (uint64_t)row->skips;
-	job->attempts = row->attempts;
+	job->retry = (struct job_retry){
+		.attempts = row->attempts,
+		.due_usec = row->retry_usec,
+		.scheduled_usec = row->retry_scheduled_usec,
+	};
 	job->last_run = row->last_run == CATALOGUE_JOB_UNSET ? 0 : (uint64_t)row->last_run;
 	job->last_result = row->last_result ? job_result_parse(row->last_result) : JOB_RESULT_NONE;
 	job->last_start_usec = row->last_start_usec;
@@ -165,6 +169,20 @@ static int note_cut_off(struct loading *loading, struct job *job, const struct c
 	job->last_end_usec = cut_off->record.end_usec;
 	job->failures++;
 	return 0;
+}
+
+/* What the end of that run would have done, had it been seen. */
+static void follow_cut_off(struct job *job, const struct catalogue_run *row)
+{
+	const struct job_retry_run ended = {
+		.result = JOB_RESULT_FAILED,
+		.scheduled_usec = row->scheduled_usec,
+		.end_usec = job->last_end_usec,
+		/* So it was to be after the run. */
+		.last = job->state == JOB_STATE_PAUSED || job->state == JOB_STATE_FINISHED,
+	};
+
+	(void)job_retry_follow(&job->retry, &job->setup.options, &ended);
 }
 
 /* Its memory went with the daemon before. */
@@ -220,8 +238,12 @@ static int load(const struct catalogue_job *row, const struct catalogue_run *cut
 	}
 	job->known = true;
 	job_due_restore(job, &past);
-	if (cut_off)
+	if (cut_off) {
 		r = note_cut_off(loading, job, cut_off);
+		if (r == 0 && cut_off->run != row->replaced_run)
+			follow_cut_off(job, cut_off);
+	}
+	job_hold_retry(job);
 	if (job->state != JOB_STATE_FINISHED)
 		pause_without_memory(job);
 	return r;

@@ -85,7 +85,12 @@ static void fill_state(const struct job *job, struct catalogue_job *row)
 	row->runs = (int64_t)job->runs;
 	row->failures = (int64_t)job->failures;
 	row->skips = (int64_t)job->skips;
-	row->attempts = job->attempts;
+	row->attempts = job->retry.attempts;
+	row->retry_usec = job->retry.due_usec;
+	row->retry_scheduled_usec = job->retry.scheduled_usec;
+	row->replaced_run = CATALOGUE_JOB_UNSET;
+	if (job->run && job->run->replaced)
+		row->replaced_run = (int64_t)job->run->number;
 	row->handled_usec = job->times.handled_usec;
 	row->seed = (int64_t)job->times.seed;
 	row->at_done = job->times.next_usec[SCHEDULE_AT] == SCHEDULE_NEVER;

@@ -7,8 +7,8 @@
  *	the bytes are taken hold of (job_source.c)
  *	they are compared with those of the last file, where the job asks for that
  *	a stream of the owner's writes them, and closes
- *	its row is completed and the job settles; those who wait hear of it once that is on
- *	the disk, so what they hear is what history will say
+ *	its row is completed and the job settles; those who wait, or watch, hear of it once
+ *	that is on the disk, so what they hear is what history will say
  *
  * The row of the stream's temporary is asked for after that of the run, and the catalogue
  * takes one after the other: so there is never a file of a run that nobody knows.
@@ -143,16 +143,18 @@ static void take_result(struct job_run *run)
 static void plan_retry(const struct job_run *run)
 {
 	struct job *job = run->job;
+	const struct job_retry_run ended = {
+		.result = (enum job_result)run->result,
+		.scheduled_usec = run->scheduled_usec,
+		.end_usec = run->end_usec,
+		.last = job->pause_wanted || job->cancel_wanted,
+	};
 
-	if (!job_result_is_failure((enum job_result)run->result)) {
-		job->attempts = 0;
+	/* A run of the job before says nothing of this one. */
+	if (run->replaced || !job_retry_follow(&job->retry, &job->setup.options, &ended))
 		return;
-	}
-	if (run->by_hand || run->replaced || job->pause_wanted || job->cancel_wanted ||
-	    job->attempts >= job->setup.options.retries)
-		return;
-	job->attempts++;
-	job_retry_later(job, run->scheduled_usec);
+	job_hold_retry(job);
+	job_plan_retry(job);
 }
 
 static void log_result(const struct job_run *run)
@@ -231,6 +233,8 @@ void job_run_saved(struct job_run *run)
 {
 	struct job_record record;
 
+	/* Not by way of the job, which may be gone. */
+	jobs_tell_run_saved(run->holder.user->registry->jobs, run->job_id, run->number);
 	job_run_get_record(run, &record);
 	tell_waits(run->job_id, &run->waits, &record);
 	run->told = true;
@@ -533,7 +537,7 @@ static struct job_run *run_new(struct job *job)
 	return run;
 }
 
-int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
+int job_run_begin(struct job *job, int64_t scheduled_usec)
 {
 	struct job_run *run = run_new(job);
 	int64_t timeout_usec = job->setup.options.timeout_usec;
@@ -541,7 +545,6 @@ int job_run_begin(struct job *job, int64_t scheduled_usec, bool by_hand)
 
 	if (!run)
 		return -ENOMEM;
-	run->by_hand = by_hand;
 	run->number = ++job->runs;
 	run->scheduled_usec = scheduled_usec;
 	job->run = run;

@@ -63,6 +63,7 @@ void job_pause_for(struct job *job, const struct fault *fault)
 	log_notice("job", "paused", "id=%s operation=%s errno=%s", job->id_text, fault->operation,
 		   errno_name);
 	job_set_fault(job, fault);
+	job_drop_retry(job);
 	if (job->run) {
 		job->pause_wanted = true;
 		/* One that is over did not end because of this. */
@@ -165,6 +166,7 @@ void job_save_wait_cancel(struct job_save_wait *wait)
 
 static void pause(struct job *job)
 {
+	job_drop_retry(job);
 	if (job->run || job->ready_by_hand) {
 		job->pause_wanted = true;
 	} else {
@@ -177,6 +179,7 @@ static void pause(struct job *job)
 static void resume(struct job *job)
 {
 	job->pause_wanted = false;
+	job_drop_retry(job);
 	job_due_skip(job);
 	job_plan(job);
 	/* All its times may have gone by while it was paused: then it is finished. */
@@ -218,8 +221,10 @@ int job_cancel(struct job *job, bool run_only, bool *ret_was_running, struct job
 		return refuse_state(job, refusal);
 	*ret_was_running = job->run != NULL;
 	expect_save(job, wait);
-	if (!run_only)
+	if (!run_only) {
 		job->cancel_wanted = true;
+		job_drop_retry(job);
+	}
 	if (job->run) {
 		job_run_stop(job->run, JOB_RESULT_CANCELED);
 	} else {

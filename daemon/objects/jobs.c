@@ -215,6 +215,15 @@ void job_tell(struct job *job, enum job_event event, const struct job_record *re
 	}
 }
 
+void jobs_tell_run_saved(struct jobs *jobs, uint64_t id, uint64_t run)
+{
+	list_for_each(link, &jobs->observers) {
+		struct job_observer *observer = container_of(link, struct job_observer, link);
+
+		observer->run_saved(observer, id, run);
+	}
+}
+
 void job_observe_all(struct registry *registry, struct job_observer *observer)
 {
 	list_append(&registry->jobs->observers, &observer->link);

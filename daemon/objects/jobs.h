@@ -156,16 +156,22 @@ void job_get_runtime(const struct job *job, struct job_runtime *ret_runtime);
 enum job_event {
 	JOB_EVENT_STATE,
 	JOB_EVENT_PROGRESS,
-	JOB_EVENT_RESULT,
-	JOB_EVENT_GONE, /* dismissed */
+	JOB_EVENT_RESULT, /* a run has ended; its row is on its way to the catalogue */
+	JOB_EVENT_GONE,	  /* dismissed */
 };
 
-/* Hears what happens to all jobs. Must not change a job inside the call. */
+/* Hears what happens to all jobs. Must not change a job inside a call. */
 struct job_observer {
 	struct list link;
 	/* `record` is that of the run which has ended, for JOB_EVENT_RESULT only. */
 	void (*event)(struct job_observer *observer, struct job *job, enum job_event event,
 		      const struct job_record *record);
+	/*
+	 * Once after each JOB_EVENT_RESULT: the row of that run is written, or cannot be.
+	 * Before this a kill would undo the result, and no client may hear of it. The job may
+	 * have gone on, or be gone.
+	 */
+	void (*run_saved)(struct job_observer *observer, uint64_t job_id, uint64_t run);
 	void *owner;
 };
 void job_observe_all(struct registry *registry, struct job_observer *observer);

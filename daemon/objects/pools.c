@@ -332,6 +332,7 @@ static int new_pool(struct user *user, const struct pool_request *request, struc
 	pool->huge_pages = request->huge_pages;
 	pool->own_for_buffer = request->own_for_buffer;
 	pool->lifetime = request->lifetime;
+	pool->slabs.slab_bytes = BUFFER_SLAB_BYTES;
 	pool->generation = 1;
 	pool->created_usec = clock_real_ns() / 1000;
 	r = registry_new_id(user->registry, &pool->id);

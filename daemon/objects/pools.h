@@ -18,6 +18,7 @@
 #include "daemon/base/list.h"
 #include "daemon/core/allocator.h"
 #include "daemon/core/labels.h"
+#include "daemon/core/slab.h"
 #include "daemon/io/memfd.h"
 #include "daemon/io/sigbus.h"
 #include "daemon/objects/refusal.h"
@@ -35,7 +36,7 @@ enum pool_lifetime {
 #define POOL_DEFAULT_NAME "default"
 #define POOL_SIZE_DEFAULT_BYTES (UINT64_C(64) * 1024 * 1024)
 
-/* Each buffer's memory begins on a page, so that it can be written with O_DIRECT. */
+/* Each backing begins on a page, so that large buffers can be written with O_DIRECT. */
 #define POOL_GRANULE_BYTES 4096
 
 /* Of one user, so that nobody can use up the descriptors of all. */
@@ -62,6 +63,7 @@ struct pool {
 	struct sigbus_watch memory_watch;
 	struct sigbus_watch version_watch;
 	struct allocator allocator; /* in POOL_GRANULE_BYTES */
+	struct slabs slabs;	    /* each in a backing */
 	struct list buffers;	    /* buffer::pool_link */
 	uint32_t buffer_count;
 	uint32_t stream_pins; /* writes of streams that use a range of this pool */

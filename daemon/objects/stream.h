@@ -603,8 +603,8 @@ bool stream_is_publishing(const struct stream *stream);
 void stream_publish_retry(struct stream *stream);
 /* What of the end failed is not tried again. False: nothing has failed. */
 bool stream_publish_give_up(struct stream *stream);
-/* The sync that was in flight when FINAL or RELEASE began is over. */
-void stream_publish_sync_over(struct stream *stream);
+/* Something that was under way when FINAL or RELEASE began, and that they wait for, is over. */
+void stream_publish_go_on(struct stream *stream);
 
 /* stream_record.c */
 bool stream_record_is_wanted(const struct stream *stream);

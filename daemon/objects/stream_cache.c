@@ -29,7 +29,7 @@ static void request_done(struct io_request *request)
 	struct stream *stream = request->owner;
 
 	stream->cache.busy = false;
-	stream_publish_sync_over(stream);
+	stream_publish_go_on(stream);
 	stream_pump(stream);
 }
 

@@ -72,7 +72,7 @@ bool stream_is_publishing(const struct stream *stream)
 	return stream->publish_stage != STAGE_NONE;
 }
 
-void stream_publish_sync_over(struct stream *stream)
+void stream_publish_go_on(struct stream *stream)
 {
 	if (stream->publish_stage == STAGE_NONE)
 		return;
@@ -431,6 +431,9 @@ static void run_stage(struct stream *stream)
 {
 	/* They use the descriptors, and a second sync beside one could hide its error. */
 	if (stream->sync_busy || stream->reserve.busy || stream->cache.busy)
+		return;
+	/* A worker ends a frame for which no more input was needed: no batch waits for that. */
+	if (stream_transform_is_busy(stream))
 		return;
 	while (!stage_applies(stream, stream->publish_stage))
 		stream->publish_stage++;

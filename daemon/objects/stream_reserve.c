@@ -58,7 +58,7 @@ static void request_done(struct io_request *request)
 	settle(stream);
 	if (request->result < 0 && request->run == run_cut && !stream->stopping)
 		stream_fail(stream, request->name, (int)request->result, -1);
-	stream_publish_sync_over(stream);
+	stream_publish_go_on(stream);
 	stream_pump(stream);
 }
 

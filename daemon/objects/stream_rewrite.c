@@ -452,7 +452,7 @@ static void held_over(struct stream *stream, int result)
 	} else if (!stream->stopping) {
 		stream_fail(stream, "syncData", rewrite->sync_error, offset);
 	}
-	stream_publish_sync_over(stream);
+	stream_publish_go_on(stream);
 }
 
 /* ---- where what was stored is not held ---- */
@@ -476,7 +476,7 @@ static void rewound(struct stream *stream, int result)
 	} else if (!stream->stopping) {
 		stream_fail(stream, "syncData", rewrite->sync_error, offset);
 	}
-	stream_publish_sync_over(stream);
+	stream_publish_go_on(stream);
 }
 
 static bool is_rewind(const struct stream_rewrite *rewrite)

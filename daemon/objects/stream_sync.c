@@ -52,7 +52,7 @@ static void sync_over(struct stream *stream)
 		if (stream->synced == stream->written)
 			stream->oldest_unsynced_ns = 0;
 	}
-	stream_publish_sync_over(stream);
+	stream_publish_go_on(stream);
 }
 
 static void sync_done(struct io_request *request)

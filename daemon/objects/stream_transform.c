@@ -201,6 +201,7 @@ static void job_done(struct errand *errand, int result)
 			    (int64_t)(transform->fed + job->consumed));
 	else if (!stream->stopping)
 		take_result(transform);
+	stream_publish_go_on(stream);
 	stream_pump(stream);
 }
 

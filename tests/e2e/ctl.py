@@ -18,7 +18,8 @@ class CtlTest(ForebayTest):
                        **more}
         done = subprocess.run([FOREBAYCTL, *words], input=data, capture_output=True, timeout=60,
                               env=environment, cwd=cwd)
-        self.assertEqual(status, done.returncode, f"{words}: {done.stdout!r} {done.stderr!r}")
+        self.assertEqual(status, done.returncode,
+                         f"{words}: {done.stdout[-2000:]!r} {done.stderr!r}")
         self.error_text = done.stderr.decode()
         if status == DONE:
             # Not a terminal: neither colour nor bar.

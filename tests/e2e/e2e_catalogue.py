@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A catalogue that is damaged, from a later version, or from before there were jobs."""
+"""A catalogue that is damaged, from a later version, or from an earlier one."""
 
 import base64
 import contextlib
@@ -147,6 +147,25 @@ class Catalogue(unittest.TestCase):
             self.assertTrue(self.is_intact(client, "old"))
         self.stop()
         self.assertEqual(files, read_rows(self.daemon, "SELECT * FROM file ORDER BY row_id")[:1])
+
+    def test_one_from_before_retries_were_kept_is_taken_over(self):
+        with self.daemon.client() as client:
+            job = self.make(client, "old")
+            history = list(client.more(JOB + "History", {"id": job}))
+        self.stop()
+        with contextlib.closing(open_catalogue(self.daemon)) as database:
+            for column in ("retry_usec", "retry_scheduled_usec", "replaced_run"):
+                database.execute(f"ALTER TABLE job DROP COLUMN {column}")
+            database.execute("PRAGMA user_version = 3")
+        self.daemon.start()
+        self.assertNotIn("set aside", self.daemon.log())
+        with self.daemon.client() as client:
+            self.assertEqual(["old"], self.jobs(client))
+            self.assertEqual(history, list(client.more(JOB + "History", {"id": job})))
+            self.assertEqual(job, self.make(client, "old"))
+        self.stop()
+        self.assertEqual([(None, None, None)], read_rows(
+            self.daemon, "SELECT retry_usec, retry_scheduled_usec, replaced_run FROM job"))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
+import tempfile
 
 from ctl import FAILED, NO_DAEMON, REFUSED, TIMED_OUT, USAGE, CtlTest
 from harness import BUFFER, FOREBAYCTL, JOB, main, wait_until
@@ -189,6 +191,65 @@ class Verbs(CtlJobsTest):
         self.assertEqual(["skip", "once"], complete("job", "add", "--missed", ""))
         self.assertIn("save", complete("sa"))
         self.assertEqual(["--run-only"], complete("job", "cancel", "--run"))
+
+    def test_completion_knows_jobs_by_their_names_or_else_their_ids(self):
+        def complete(*words, **more):
+            return self.run_ctl("--complete", *words, **more).decode().splitlines()
+        for name in ("keep-a", "keep-b", "other", "a name", "$(id)", "-x", "a'b"):
+            self.add("x", "--name", name)
+        ids = {job["id"] for job in self.json_lines("job", "list")
+               if job["context"]["name"] not in ("keep-a", "keep-b", "other")}
+        ids.add(self.add("nameless"))
+        self.assertEqual(5, len(ids))
+        for verb in ("show", "run", "pause", "resume", "cancel", "dismiss", "history"):
+            self.assertEqual({"keep-a", "keep-b", "other"} | ids, set(complete("job", verb, "")))
+            self.assertEqual({"keep-a", "keep-b"}, set(complete("job", verb, "keep")))
+        self.assertEqual(["other"], complete("events", "--job", "o"))
+        self.assertEqual(["other"], complete("job", "history", "--limit", "3", "o"))
+        self.assertEqual([], complete("job", "test-schedule", "o"))
+        self.assertEqual([], complete("job", "show", "nothing"))
+        nowhere = str(self.daemon.file("no-socket"))
+        self.assertEqual([], complete("job", "show", "", socket_path=nowhere))
+        for option in (("--socket", self.daemon.path), ("--socket=" + self.daemon.path,)):
+            self.assertEqual(["other"], complete("job", "show", *option, "o",
+                                                 socket_path=nowhere))
+
+
+class OthersJobs(CtlJobsTest):
+    """What root sees of them."""
+
+    @classmethod
+    def setUpClass(cls):
+        if os.geteuid() != 0:
+            cls.skipTest(cls, "needs root")
+        cls.shared = tempfile.mkdtemp()
+        os.chmod(cls.shared, 0o711)
+        cls.daemon_options = {
+            "config": f"[store users]\npath = {cls.shared}/users\nperUser = yes\n"}
+        super().setUpClass()
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        shutil.rmtree(cls.shared, ignore_errors=True)
+
+    @classmethod
+    def warm_up(cls, client):
+        super().warm_up(client)
+        with cls.daemon.client(uid=65534) as other:
+            buffer = other.call(BUFFER + "From", {"data": "warm"})["buffer"]["id"]
+            other.call(BUFFER + "Free", {"id": buffer})
+
+    def test_completion_has_them_by_their_ids_whatever_they_are_called(self):
+        other = self.connect(uid=65534)
+        buffer = other.call(BUFFER + "From", {"data": "theirs"})["buffer"]["id"]
+        job = other.call(JOB + "Create", {"context": {
+            "buffer": buffer, "path": "x", "store": "users", "name": "theirs"}})["id"]
+        self.add("x", "--name", "mine")
+        self.assertEqual({job, "mine"}, set(self.text("--complete", "job", "show",
+                                                      "").splitlines()))
+        self.client.call(JOB + "Cancel", {"id": job})
+        other.call(BUFFER + "Free", {"id": buffer})
 
 
 class Tables(CtlJobsTest):

@@ -80,6 +80,7 @@ PLAN = ";".join(rule for cell in CELLS for rule in rules_of(cell))
 
 class Matrix(ForebayTest):
     daemon_options = {"faults": PLAN}
+    lost = None
 
     # ---- one cell ----
 
@@ -197,6 +198,16 @@ class Matrix(ForebayTest):
             self.left_alone.append((cell, stream))
             self.cleanup.push(rings.pop_all())
 
+    def run_or_lose(self, cell, rings):
+        """Where the connection, or more, is lost, all further cells would fail because of it."""
+        try:
+            self.run_cell(cell, rings)
+        except (AssertionError, VarlinkError):
+            raise
+        except Exception as lost:
+            self.lost = lost
+            raise
+
     def give_up(self, cell, stream):
         """Resume tries it again, in vain; then it is aborted."""
         self.client.call(STREAM + "Resume", {"id": stream.id})
@@ -239,8 +250,11 @@ class Matrix(ForebayTest):
             if cell.operation != "unlink":
                 # There are more cells than a process may have descriptors.
                 with self.subTest(cell=cell), contextlib.ExitStack() as rings:
-                    self.run_cell(cell, rings)
+                    self.run_or_lose(cell, rings)
                     ran[cell.operation] += 1
+            if self.lost:
+                self.daemon.show_log()
+                self.fail(f"not a fault that was asked for, in {cell}: {self.lost!r}")
         for cell, stream in self.left_alone:
             with self.subTest(cell=cell, then="alone"):
                 self.check_healed(cell, stream)

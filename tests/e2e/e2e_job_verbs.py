@@ -380,6 +380,90 @@ class Answers(Asked, unittest.TestCase):
         self.begin()
         self.assertEqual(run, self.history(job)[0])
 
+    def subscribe(self, job=None):
+        client = self.daemon.client()
+        self.addCleanup(client.close)
+        client.send(JOB + "SubscribeEvents", {"id": job} if job else {}, more=True)
+        self.assertTrue(client.receive().parameters["ready"])
+        return client
+
+    @staticmethod
+    def next_events(watching, count):
+        """The next ones that are no progress."""
+        events = []
+        while len(events) < count:
+            event = watching.receive().parameters
+            if event["event"] != "progress":
+                events.append(event)
+        return events
+
+    def test_a_result_is_told_with_its_row_and_not_before(self):
+        job = self.create(path="at-once", onlyIfChanged=True)
+        run = call_verb(self.client, "Run", job)["run"]
+        for result in ("skipped", "done"):
+            with self.subTest(result=result), contextlib.ExitStack() as stack:
+                if result == "done":
+                    pathlib.Path(run["path"]).unlink()
+                watching = [self.subscribe(job), self.subscribe()]
+                held = stack.enter_context(Held(self.daemon))
+                asking = stack.enter_context(self.daemon.client())
+                asking.send(*encode("Run", job))
+                for client in watching:
+                    (event,) = self.next_events(client, 1)
+                    self.assertEqual(("state", "running"),
+                                     (event["event"], event["runtime"]["state"]))
+                    with self.assertRaises(TimeoutError):
+                        client.receive(0.25)
+                self.client.call(DAEMON + "Ping", timeout=5)
+                held.release()
+                told = asking.receive().parameters["run"]
+                self.assertEqual(result, told["result"])
+                for client in watching:
+                    over, after = self.next_events(client, 2)
+                    self.assertEqual(("result", told, "running"), (
+                        over["event"], over["run"], over["runtime"]["state"]))
+                    self.assertEqual(("state", "waiting", told["run"]), (
+                        after["event"], after["runtime"]["state"], after["runtime"]["lastRun"]))
+
+    def test_results_that_waited_together_are_told_in_their_order(self):
+        job = self.create(onlyIfChanged=True)
+        call_verb(self.client, "Run", job)
+        watching = self.subscribe(job)
+        with Held(self.daemon):
+            for number in (2, 3, 4):
+                with self.daemon.client() as asking:
+                    asking.send(*encode("Run", job))
+                    wait_until(lambda number=number: self.client.call(
+                        JOB + "Describe", {"id": job})["runtime"].get("lastRun") == number,
+                        "it is over, though nobody was told")
+        told = [(event["event"], event["runtime"]["state"], event.get("run", {}).get("run"))
+                for event in self.next_events(watching, 9)]
+        self.assertEqual([row for number in (2, 3, 4) for row in (
+            ("state", "running", None), ("result", "running", number),
+            ("state", "waiting", None))], told)
+
+    def test_a_result_that_was_told_holds_after_a_kill(self):
+        for _ in range(5):
+            job = self.create()
+            watching = self.subscribe(job)
+            with self.daemon.client() as asking:
+                asking.send(*encode("Run", job))
+                run = self.next_events(watching, 2)[1]["run"]
+                self.daemon.kill(remove=False)
+            self.daemon.start()
+            self.begin()
+            self.assertEqual([run], self.history(job))
+        watching = self.subscribe()
+        # Its row is gone by then: that of its result is its removal.
+        self.client.send(JOB + "Save", {"context": {"buffer": self.buffer, "path": "saved"}})
+        while self.next_events(watching, 1)[0]["event"] != "result":
+            pass
+        before = len(read_rows(self.daemon, "SELECT id FROM job"))
+        self.daemon.kill(remove=False)
+        self.assertEqual((5, 5), (before, len(read_rows(self.daemon, "SELECT id FROM job"))))
+        self.assertEqual(CONTENT, self.daemon.file("saved").read_bytes())
+        self.daemon.start()
+
     def test_a_file_that_is_written_in_place_waits_for_the_row_of_its_run(self):
         for mode in ("append", "truncate"):
             with self.subTest(open=mode), contextlib.ExitStack() as stack:
@@ -492,6 +576,7 @@ class Answers(Asked, unittest.TestCase):
         jobs = {verb: self.create() for verb in ("Pause", "Resume", "Cancel", "Dismiss", "Run")}
         call_verb(self.client, "Pause", jobs["Resume"])
         call_verb(self.client, "Cancel", jobs["Dismiss"])
+        watching = self.subscribe(jobs["Run"])
         with contextlib.closing(open_catalogue(self.daemon)) as database:
             for move in ("INSERT", "UPDATE", "DELETE"):
                 database.execute(f"CREATE TRIGGER full_{move} BEFORE {move} ON job BEGIN "
@@ -502,6 +587,8 @@ class Answers(Asked, unittest.TestCase):
                         # The file is there, and safe; that history lacks it is logged.
                         self.assertEqual("done", call_verb(self.client, verb, job)
                                          ["run"]["result"])
+                        self.assertEqual(["state", "result", "state"], [
+                            event["event"] for event in self.next_events(watching, 3)])
                         continue
                     self.refused_by_the_catalogue(*encode(verb, job))
             self.refused_by_the_catalogue(JOB + "Create", {"context": {

@@ -711,6 +711,22 @@ class Trouble(StepsTest):
                 self.no_temporaries()
 
 
+class Busy(StepsTest):
+    """Workers take their time: a stream is given up at each moment of it."""
+    daemon_options = {"faults": "transform:delay=20ms"}
+
+    def test_an_abort_waits_for_a_worker_that_feeds_or_ends_a_frame(self):
+        for moment in range(30):
+            with self.subTest(moment=moment):
+                stream = self.open(f"busy-{moment}", steps=[ZSTD], highWaterMark=1)
+                # A drain is due: so the frame is ended at once, and not by the interval.
+                stream.write(b"x" * 1000)
+                time.sleep(moment * 0.002)
+                stream.abort()
+                wait_until(lambda stream=stream: stream.state() == "aborted", "aborted")
+        self.no_temporaries()
+
+
 class Bounded(StepsTest):
     """Memory for steps and digests is charged to the user; a stream that has little is slower."""
 

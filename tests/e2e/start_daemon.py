@@ -16,7 +16,7 @@ import socket
 import subprocess
 import sys
 
-WORDS = ("Sanitizer", "runtime error:")
+WORDS = ("Sanitizer", "runtime error:", "a reply is not as defined")
 
 
 def start(directory, command):

@@ -45,6 +45,10 @@ static const struct catalogue_job job_sample = {
 	.state = "waiting",
 	.next_usec = CATALOGUE_JOB_UNSET,
 	.runs = 2,
+	.attempts = 1,
+	.retry_usec = 1700000000000007,
+	.retry_scheduled_usec = 1699999999999999,
+	.replaced_run = CATALOGUE_JOB_UNSET,
 	.last_run = CATALOGUE_JOB_UNSET,
 	.last_start_usec = CATALOGUE_JOB_UNSET,
 	.last_end_usec = CATALOGUE_JOB_UNSET,
@@ -132,6 +136,10 @@ static int look(const struct catalogue_job *job, const struct catalogue_run *cut
 	ck_assert_int_eq(job->every_usec, 10000);
 	ck_assert_ptr_null(job->calendar);
 	ck_assert_str_eq(job->steps, "gzip:6");
+	ck_assert_int_eq(job->attempts, 1);
+	ck_assert_int_eq(job->retry_usec, 1700000000000007);
+	ck_assert_int_eq(job->retry_scheduled_usec, 1699999999999999);
+	ck_assert_int_eq(job->replaced_run, CATALOGUE_JOB_UNSET);
 	ck_assert_str_eq(job->fault_operation, "open");
 	ck_assert_int_eq(job->fault_offset, -1);
 	return 0;

@@ -207,7 +207,8 @@ class JobKill(unittest.TestCase):
             self.one_round(dice, self.kills + 1 >= KILLS)
         print(f"kills {self.kills} runs {self.runs_seen} cut off {self.cut_off_seen} "
               f"dismissed {self.ended}", end=" ", flush=True)
-        self.assertGreater(self.runs_seen, 20 * KILLS)
+        # There was something to kill: a hundred each, but a tenth of it with sanitizers and load.
+        self.assertGreater(self.runs_seen, 5 * KILLS)
         self.daemon.stop(remove=False)
 
     def one_round(self, dice, last):

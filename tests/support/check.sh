@@ -78,8 +78,9 @@ step() {
 
 # These take longest: where tests run side by side they begin first, or the last one would keep
 # all others waiting.
-longest="tests/e2e/e2e_steps.py tests/e2e/e2e_jobs.py tests/e2e/e2e_rotation.py \
-tests/e2e/e2e_fairness.py tests/e2e/e2e_job_verbs.py tests/e2e/e2e_fault_matrix.py"
+longest="tests/e2e/e2e_steps.py tests/e2e/e2e_job_runs.py tests/e2e/e2e_rotation.py \
+tests/e2e/e2e_fairness.py tests/e2e/e2e_job_verbs.py tests/e2e/e2e_job_retries.py \
+tests/e2e/e2e_fault_matrix.py tests/e2e/e2e_jobs.py"
 
 # suite BUILD LIST [VARIABLE=VALUE...]: the tests of one list of tests/tests.am. Unit tests keep to
 # themselves, and tests with a daemon of their own wait more than they work: these run side by
@@ -120,12 +121,14 @@ gcc_steps() {
 	step "valgrind unit" suite gcc UNIT_TESTS FOREBAY_WRAPPER="$valgrind"
 }
 
+# Here the daemon also holds each of its replies against the interface.
 asan_steps() {
 	step "asan build" build_all asan "--enable-werror --enable-sanitizers CFLAGS='-g -O1'" || return
 	step "asan unit" suite asan UNIT_TESTS
 	step "asan io" suite asan IO_TESTS
-	step "asan e2e uring" suite asan E2E_TESTS FOREBAY_ENGINE=uring
-	step "asan e2e threads" suite asan E2E_TESTS FOREBAY_ENGINE=threads
+	step "asan e2e uring" suite asan E2E_TESTS FOREBAY_ENGINE=uring FOREBAY_CHECK_REPLIES=1
+	step "asan e2e threads" suite asan E2E_TESTS FOREBAY_ENGINE=threads FOREBAY_CHECK_REPLIES=1 \
+		FOREBAY_ENGINE_MATTERS=1
 }
 
 # Where threads meet: the engines and the workers. gcc warns of each fence, which TSan does not

@@ -23,7 +23,11 @@ export TMPDIR="$temporary"
 unset FOREBAY_SOCKET NOTIFY_SOCKET LISTEN_FDS LISTEN_PID LISTEN_FDNAMES STATE_DIRECTORY \
 	JOURNAL_STREAM WATCHDOG_USEC WATCHDOG_PID NO_COLOR
 export LC_ALL=C.UTF-8
+# What may be had of descriptors, whatever a login or a service starts with.
+ulimit -Sn "$(ulimit -Hn)"
 export PYTHONDONTWRITEBYTECODE=1
+# Check gives a test 4 s, which is for a machine that has nothing else to do.
+export CK_TIMEOUT_MULTIPLIER=10
 export ASAN_OPTIONS="${ASAN_OPTIONS:-detect_leaks=1}"
 export UBSAN_OPTIONS="${UBSAN_OPTIONS:-print_stacktrace=1:halt_on_error=1}"
 
@@ -32,7 +36,7 @@ if [ $# -eq 1 ] && [ -n "${FOREBAY_WRAPPER:-}" ]; then
 	read -r -a words <<<"$FOREBAY_WRAPPER"
 	wrapper=("$FOREBAY_BUILD_DIR/libtool" --mode=execute "${words[@]}")
 	# valgrind sees leaks only in the process that it watches.
-	export CK_FORK=no CK_TIMEOUT_MULTIPLIER=10
+	export CK_FORK=no
 fi
 
 # A fuzz target replays its corpus.

@@ -40,7 +40,8 @@ static char message[128];
 		      sizeof(message))
 
 static char word_size[] = "--size", word_64m[] = "64M", word_name[] = "--name=a=b",
-	    word_path[] = "path", word_dash[] = "-", word_end[] = "--", word_minus[] = "-5";
+	    word_path[] = "path", word_dash[] = "-", word_end[] = "--", word_minus[] = "-5",
+	    word_part[] = "-.5", word_infinity[] = "-Infinity";
 
 START_TEST(options_and_arguments_may_come_in_any_order)
 {
@@ -65,13 +66,17 @@ END_TEST
 
 START_TEST(a_negative_number_is_an_argument)
 {
-	ck_assert_int_eq(PARSE(word_minus), 0);
+	ck_assert_int_eq(PARSE(word_minus, word_part, word_infinity), 0);
+	ck_assert_uint_eq(options.argument_count, 3);
 	ck_assert_str_eq(options.arguments[0], "-5");
+	ck_assert_str_eq(options.arguments[1], "-.5");
+	ck_assert_str_eq(options.arguments[2], "-Infinity");
 }
 END_TEST
 
 static const char *const refused[][2] = {
 	{ "--nothing", "no option --nothing" },
+	{ "-Infinite", "no option -Infinite" },
 	{ "--size", "--size needs a value" },
 	{ "--size=much", "--size: \"much\" is no size" },
 	{ "--size=9999999999T", "--size: \"9999999999T\" is too large" },

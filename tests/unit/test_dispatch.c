@@ -79,6 +79,19 @@ START_TEST(what_is_not_there_is_named)
 	check_error("{\"method\":\"io.forebay.daemon.Fly\"}", SERVICE "MethodNotFound", "method",
 		    "io.forebay.daemon.Fly");
 	check_error("{\"method\":\"Ping\"}", SERVICE "MethodNotFound", "method", "Ping");
+}
+END_TEST
+
+START_TEST(a_method_without_a_command_is_not_implemented)
+{
+	static const struct command none[] = { { .member = NULL } };
+	struct service_interface *interface;
+
+	for (size_t i = 0; i < world.service.interface_count; i++) {
+		interface = &world.service.interfaces[i];
+		if (strcmp(interface->idl->name, "io.forebay.buffer") == 0)
+			interface->commands = none;
+	}
 	check_error("{\"method\":\"io.forebay.buffer.Swap\"}", SERVICE "MethodNotImplemented",
 		    "method", "io.forebay.buffer.Swap");
 }
@@ -246,6 +259,7 @@ int main(void)
 	tcase_add_test(tcase, a_command_that_no_interface_has_is_found);
 	tcase_add_test(tcase, a_call_without_parameters_is_answered_with_empty_ones);
 	tcase_add_test(tcase, what_is_not_there_is_named);
+	tcase_add_test(tcase, a_method_without_a_command_is_not_implemented);
 	tcase_add_test(tcase, parameters_are_held_against_the_definition);
 	tcase_add_test(tcase, meanings_are_refused_by_their_whole_path);
 	tcase_add_test(tcase, a_method_that_needs_more_says_so);

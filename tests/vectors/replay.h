@@ -29,7 +29,13 @@ struct replay_kind {
 	struct replay_verdict (*run)(const struct cJSON *entry);
 };
 
+extern const struct replay_kind replay_arraybuffer;
+extern const struct replay_kind replay_buffer_ops;
+extern const struct replay_kind replay_dataview;
+extern const struct replay_kind replay_dataview_f16;
+extern const struct replay_kind replay_encodings;
 extern const struct replay_kind replay_flow_trace;
+extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;
 
 /* One line about a failure, behind the case's id. Only the first lines of a run are printed. */
