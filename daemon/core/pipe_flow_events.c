@@ -464,10 +464,17 @@ static bool run_write_side(struct pipe_flow *pipe, unsigned int index,
 	return false;
 }
 
-static bool run_wrote(struct pipe_flow *pipe, unsigned int part)
+/* The end of the write may have left answers, which are given before anything is waited for. */
+static bool run_wrote(struct pipe_flow *pipe, struct pipe_flow_frame *frame)
 {
-	pipe->depth--;
-	if (!flow_judge(&pipe->parts[part + 1].write) && pipe->parts[part].linked)
+	unsigned int part = frame->part;
+	bool go_on = flow_judge(&pipe->parts[part + 1].write);
+
+	*frame = (struct pipe_flow_frame){
+		.kind = PIPE_FLOW_FRAME_WRITE,
+		.part = (uint8_t)(part + 1),
+	};
+	if (!go_on && pipe->parts[part].linked)
 		pipe_flow_hold(pipe, part);
 	return false;
 }
@@ -492,7 +499,7 @@ bool pipe_flow_run(struct pipe_flow *pipe, struct pipe_flow_action *action)
 	case PIPE_FLOW_FRAME_WRITE:
 		return run_write_side(pipe, frame->part, action);
 	case PIPE_FLOW_FRAME_WROTE:
-		return run_wrote(pipe, frame->part);
+		return run_wrote(pipe, frame);
 	case PIPE_FLOW_FRAME_FINAL:
 		return run_final(pipe, frame);
 	case PIPE_FLOW_FRAME_UNLINK:
