@@ -29,6 +29,7 @@ static struct {
 	struct read_chunk chunks[CHUNKS_MAX];
 	unsigned int count;
 	uint64_t at_hand[4]; /* pushed while READ is being performed; 0: no more */
+	bool has_nothing;    /* every READ is answered with an empty push */
 	bool pauses;	     /* while DELIVER is being performed */
 	bool keeps;	     /* RELEASE is not over at once */
 	char log[4096];
@@ -87,6 +88,8 @@ static void perform_read(const struct read_flow_action *action)
 	for (int i = 0; i < 4 && bench.at_hand[i] > 0; i++)
 		push(bench.at_hand[i]);
 	memset(bench.at_hand, 0, sizeof(bench.at_hand));
+	if (bench.has_nothing)
+		push(0);
 }
 
 static void perform_release(const struct read_flow_action *action)
@@ -326,6 +329,32 @@ START_TEST(the_end_comes_when_everything_was_delivered)
 }
 END_TEST
 
+START_TEST(what_is_put_back_before_the_end_was_told_comes_before_it)
+{
+	start(16);
+	push(3);
+	end();
+	read_some(READ_FLOW_ALL);
+	ck_assert(read_flow_unshift(&bench.flow, &bench.chunks[0]));
+	now();
+	later();
+	saw("d1:0+3*");
+	read_some(READ_FLOW_ALL);
+	later();
+	saw("d1:0+3* END R C");
+}
+END_TEST
+
+/* Once each by resume, before it flows, after it flowed, and by what looks whether to go on. */
+START_TEST(a_source_that_has_nothing_at_hand_is_not_asked_for_ever)
+{
+	start(16);
+	bench.has_nothing = true;
+	consume();
+	saw("r16 G r16 r16 r16");
+}
+END_TEST
+
 START_TEST(a_push_after_the_end_destroys_it)
 {
 	start(16);
@@ -493,6 +522,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_read_that_is_too_large_is_refused);
 	tcase_add_test(tcase, what_was_put_back_comes_first_and_whole);
 	tcase_add_test(tcase, the_end_comes_when_everything_was_delivered);
+	tcase_add_test(tcase, what_is_put_back_before_the_end_was_told_comes_before_it);
+	tcase_add_test(tcase, a_source_that_has_nothing_at_hand_is_not_asked_for_ever);
 	tcase_add_test(tcase, a_push_after_the_end_destroys_it);
 	tcase_add_test(tcase, what_a_destroyed_source_held_can_be_taken_back);
 	tcase_add_test(tcase, close_waits_for_the_release);
