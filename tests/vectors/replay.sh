@@ -69,8 +69,9 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
 	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
 must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
-must_see flow_trace '"ev":"pause"/"ev":"resume"' \
-	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null'
+must_see flow_trace '"ev":"pause"/"ev":"resume"' '"flowing":false/"flowing":true' \
+	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null' '"rlen":4/"rlen":3' \
+	'"ev":"unpipe"/"ev":"drain"' '"got":null/"got":0'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
