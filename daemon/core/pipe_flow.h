@@ -22,7 +22,8 @@
  *
  * Backpressure goes through a step: the end of its sink call is withheld while what it gave
  * is at or over the mark of its reading side. What a step holds is bounded by both marks and
- * the output of one write.
+ * the output of one write; by the marks and one push if it pushes only while
+ * pipe_flow_wants(), which after the end of its writes is the only bound.
  *
  * Guarded, the row is a pipeline: the first error destroys every part that is not over, and
  * DONE comes once, with that error or none, when every part is closed. A part that is closed
@@ -47,7 +48,8 @@
  *			its chunk from `offset`. When it is back: pipe_flow_complete(), the loop.
  *			A step pushes its output before that, as long as pipe_flow_wants() says
  *			so; what does not fit waits with the write in hand, and the step looks
- *			again when a wake-up has taken all actions.
+ *			again when a wake-up has taken all actions. A failure is told later
+ *			than in the action: inside it, as in Node, the next WRITE still comes.
  *	FINAL		The same, with pipe_flow_final_done() at the end.
  *	RELEASE		No WRITE is in hand any more, but the READ or the FINAL may be: wait for
  *			it, answer FINAL, close, then pipe_flow_released() and the loop.
