@@ -104,6 +104,10 @@ static void perform(struct conduit *conduit, const struct pipe_flow_action *acti
 		conduit->outcome = action->error > 0 ? -ECANCELED : action->error;
 		break;
 	case PIPE_FLOW_DO_DELIVER:
+		/* To nobody: it was given up. */
+		if (action->read.returned)
+			free(container_of(action->chunk, struct conduit_chunk, flow));
+		break;
 	case PIPE_FLOW_DO_TELL:
 	case PIPE_FLOW_DO_FINISHED:
 		break;
