@@ -92,12 +92,30 @@ enum verb_status verb_stream_list(struct verb_call *call)
 	return status == VERB_DONE ? list_readables(call, &rows) : status;
 }
 
+/* An id does not tell which kind it is of. */
+static bool is_readable(struct verb_call *call)
+{
+	struct args args;
+	char *text;
+	int r;
+
+	listing_begin_id(call, &args);
+	if (args_take_text(&args, &text))
+		return false;
+	r = forebay_call(call->connection, "io.forebay.stream.DescribeReadable", text, NULL, NULL);
+	cJSON_free(text);
+	return r == 0;
+}
+
 enum verb_status verb_stream_show(struct verb_call *call)
 {
 	struct args args;
 
 	listing_begin_id(call, &args);
-	return listing_show(call, "io.forebay.stream.Describe", &args);
+	return listing_show(call,
+			    is_readable(call) ? "io.forebay.stream.DescribeReadable" :
+						"io.forebay.stream.Describe",
+			    &args);
 }
 
 enum verb_status verb_stream_pause(struct verb_call *call)

@@ -251,7 +251,7 @@ const struct verb verbs[] = {
 	  buffer_slice_options, NULL, verb_buffer_slice },
 	{ "buffer", "free", "ID...", "free buffers", 1, VERB_ARGUMENTS_ANY, NULL, NULL,
 	  verb_buffer_free },
-	{ "stream", "list", "", "show all streams", 0, 0, NULL, NULL, verb_stream_list },
+	{ "stream", "list", "", "show all streams, those that are read too", 0, 0, NULL, NULL, verb_stream_list },
 	{ "stream", "show", "ID", "all about one stream", 1, 1, NULL, NULL, verb_stream_show },
 	{ "stream", "pause", "ID", "let nothing more go to the device", 1, 1, NULL, NULL,
 	  verb_stream_pause },

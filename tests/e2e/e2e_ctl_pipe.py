@@ -355,6 +355,10 @@ class Readables(CtlPipeTest):
 
     def test_pause_resume_and_abort(self):
         readable = self.open_readable()
+        self.assertIn("readable.state: open", re.sub(" +", " ", self.run_ctl(
+            "stream", "show", readable).decode()))
+        (told,) = self.json_lines("stream", "show", readable)
+        self.assertEqual("open", told["readable"]["state"])
         for verb, state in (("pause", "paused"), ("resume", "open"), ("abort", "aborted")):
             self.run_ctl("stream", verb, readable)
             self.assertEqual(state, self.state(readable))
