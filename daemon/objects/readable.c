@@ -30,6 +30,7 @@ static void readable_free(struct readable *readable)
 {
 	struct user *user = readable->user;
 
+	readable_end_reads(readable);
 	conduit_fini(&readable->conduit);
 	readable_ring_fini(readable);
 	list_remove(&readable->holder_link);
@@ -197,7 +198,7 @@ static void on_done(struct conduit *conduit)
 	readable->read_bytes = conduit_read_bytes(conduit);
 	readable->total_bytes = conduit_total_bytes(conduit);
 	readable->path = path ? strdup(path) : NULL;
-	if (state == STREAM_STATE_FINISHED && readable->state == STREAM_STATE_OPEN)
+	if (state == STREAM_STATE_FINISHED)
 		readable_set_state(readable, STREAM_STATE_ENDING);
 	readable_set_state(readable, state);
 	conduit_fini(conduit);
