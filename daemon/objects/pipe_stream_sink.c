@@ -62,6 +62,8 @@ static void on_event(struct stream_observer *observer, struct stream *stream,
 		return;
 	keep_result(pipe, stream);
 	pipe->stream = NULL;
+	/* The stream has more to do before it lets go of those who observe it. */
+	stream_unobserve(observer);
 	/* Not within the stream's own doing. */
 	conduit_schedule(&pipe->conduit);
 }
