@@ -77,7 +77,8 @@
  * behind it are good. The client
  *
  *	reads head with acquire, then the bytes from tail on, and stores tail with release; full
- *	fence; reads need, and if it is another one than before sends one byte.
+ *	fence; reads need, and if it is another one than it has answered last, and `wanted` bytes
+ *	of the ring are free, sends one byte. Without fences it always sends it.
  *	waits: stores sleeping = 1; full fence; reads head and ended again; then waits for a byte
  *	on the signal, and stores sleeping = 0.
  *	pauses by storing FOREBAY_RING_PAUSED in state, and a byte; FOREBAY_RING_OPEN resumes.

@@ -29,6 +29,13 @@ int must_check cmd_buffer_swap(struct call *call, struct refusal *refusal);
 int must_check cmd_buffer_get_number(struct call *call, struct refusal *refusal);
 int must_check cmd_buffer_set_number(struct call *call, struct refusal *refusal);
 
+/* What stands in cmd_stream_table and is done in cmd_readable.c and cmd_pipe.c. */
+int must_check cmd_readable_open(struct call *call, struct refusal *refusal);
+int must_check cmd_readable_read(struct call *call, struct refusal *refusal);
+int must_check cmd_readable_describe(struct call *call, struct refusal *refusal);
+int must_check cmd_readable_list(struct call *call, struct refusal *refusal);
+int must_check cmd_pipe(struct call *call, struct refusal *refusal);
+
 /* What stands in cmd_job_table and is done in cmd_job_verbs.c. */
 int must_check cmd_job_create(struct call *call, struct refusal *refusal);
 int must_check cmd_job_run(struct call *call, struct refusal *refusal);

@@ -10,6 +10,7 @@
 #include "daemon/ctl/call.h"
 #include "daemon/objects/buffers.h"
 #include "daemon/objects/refusal.h"
+#include "daemon/objects/readable.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
@@ -42,6 +43,18 @@ int param_stream(struct call *call, const char *name, struct stream **ret_stream
 	if (!id_parse(ID_STREAM, text, &id))
 		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
 	return stream_find(call_user(call), id, ret_stream, refusal);
+}
+
+int param_readable(struct call *call, const char *name, struct readable **ret_readable,
+		   struct refusal *refusal)
+{
+	const char *text = "";
+	uint64_t id;
+
+	(void)args_get_string(call_args(call), name, &text);
+	if (!id_parse(ID_STREAM, text, &id))
+		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
+	return readable_find(call_user(call), id, ret_readable, refusal);
 }
 
 int param_position(const cJSON *args, const char *name, uint64_t maximum, uint64_t *position,

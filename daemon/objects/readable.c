@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "config.h"
+
+#include "daemon/objects/readable.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/base/log.h"
+#include "daemon/objects/conduit_source.h"
+#include "daemon/objects/readable_parts.h"
+#include "daemon/objects/registry.h"
+
+/* Pieces that one sink call may gather. */
+#define SINK_WRITES 64
+
+void readable_set_state(struct readable *readable, enum stream_state state)
+{
+	if (state == readable->state)
+		return;
+	assert(stream_state_may_follow(readable->state, state));
+	log_debug("readable", "state", "id=%s from=%s to=%s", readable->id_text,
+		  stream_state_name(readable->state), stream_state_name(state));
+	readable->state = state;
+}
+
+static void readable_free(struct readable *readable)
+{
+	struct user *user = readable->user;
+
+	conduit_fini(&readable->conduit);
+	readable_ring_fini(readable);
+	list_remove(&readable->holder_link);
+	list_remove(&readable->registry_link);
+	id_map_remove(&user->registry->readable_ids, readable->id);
+	if (readable->charged)
+		user_discharge(user, QUOTA_STREAMS, 1);
+	user_discharge(user, QUOTA_RING_BYTES, readable->charged_ring_bytes);
+	free(readable->path);
+	free(readable);
+	user_release(user);
+}
+
+/* ---- what is in hand ---- */
+
+static void take_in_hand(struct readable *readable, unsigned char *to, uint64_t bytes)
+{
+	readable->in_hand_bytes -= bytes;
+	readable->hand_taken_bytes += bytes;
+	while (bytes > 0) {
+		const struct conduit_chunk *chunk = conduit_chunk_of_write(readable->cursor);
+		uint64_t left = chunk->flow.write.bytes - readable->cursor_bytes;
+		uint64_t part = bytes < left ? bytes : left;
+
+		memcpy(to, chunk->bytes + chunk->flow.offset + readable->cursor_bytes, part);
+		to += part;
+		bytes -= part;
+		readable->cursor_bytes += part;
+		if (part == left) {
+			readable->cursor = readable->cursor->next;
+			readable->cursor_bytes = 0;
+		}
+	}
+}
+
+void readable_take(struct readable *readable, unsigned char *to, uint64_t bytes)
+{
+	uint64_t carried = bytes < readable->carry_bytes ? bytes : readable->carry_bytes;
+
+	memcpy(to, readable->carry, carried);
+	readable->carry_bytes -= carried;
+	memmove(readable->carry, readable->carry + carried, readable->carry_bytes);
+	readable->taken_bytes += bytes;
+	take_in_hand(readable, to + carried, bytes - carried);
+}
+
+void readable_peek(const struct readable *readable, unsigned char *to, uint64_t bytes)
+{
+	struct readable copy = *readable;
+
+	readable_take(&copy, to, bytes);
+}
+
+void readable_carry(struct readable *readable)
+{
+	uint64_t bytes = readable->in_hand_bytes;
+
+	take_in_hand(readable, readable->carry + readable->carry_bytes, bytes);
+	readable->carry_bytes += bytes;
+}
+
+uint64_t readable_available(const struct readable *readable)
+{
+	return readable->carry_bytes + readable->in_hand_bytes;
+}
+
+bool readable_end_write(struct readable *readable)
+{
+	if (!readable->writes || readable->in_hand_bytes > 0)
+		return false;
+	readable->writes = NULL;
+	readable->hand_taken_bytes = 0;
+	conduit_wrote(&readable->conduit, 0);
+	return true;
+}
+
+void readable_finish(struct readable *readable)
+{
+	readable->finishing = false;
+	conduit_finished(&readable->conduit, 0);
+}
+
+/* ---- the sink ---- */
+
+static void write_chunks(struct conduit *conduit, struct flow_sink *sink)
+{
+	struct readable *readable = readable_of(conduit);
+
+	readable->writes = &sink->writes;
+	readable->cursor = list_first(&sink->writes);
+	readable->cursor_bytes = 0;
+	readable->in_hand_bytes = sink->bytes;
+}
+
+static void final(struct conduit *conduit)
+{
+	readable_of(conduit)->finishing = true;
+}
+
+static void release(struct conduit *conduit, int error)
+{
+	struct readable *readable = readable_of(conduit);
+
+	(void)error;
+	readable->finishing = false;
+	conduit_released(conduit);
+}
+
+static bool turn(struct conduit *conduit)
+{
+	struct readable *readable = readable_of(conduit);
+
+	/* The rest of what was in hand is nobody's. */
+	if (pipe_flow_is_destroyed(&conduit->parts[conduit->flow.count - 1])) {
+		readable->in_hand_bytes = 0;
+		return readable_end_write(readable);
+	}
+	if (readable->state == STREAM_STATE_OPEN && conduit_source_is_at_end(conduit))
+		readable_set_state(readable, STREAM_STATE_ENDING);
+	return readable->ring.bytes > 0 ? readable_ring_turn(readable) :
+					  readable_take_turn(readable);
+}
+
+static const struct conduit_sink sink = {
+	.flow = {
+		.sink_bytes = CONDUIT_PIECE_BYTES,
+		.sink_writes = SINK_WRITES,
+		.sinks = 1,
+		.final = true,
+	},
+	.write = write_chunks,
+	.final = final,
+	.release = release,
+	.turn = turn,
+};
+
+/* ---- the end ---- */
+
+static enum stream_state end_state(const struct readable *readable)
+{
+	if (readable->aborted)
+		return STREAM_STATE_ABORTED;
+	return readable->conduit.outcome == 0 ? STREAM_STATE_FINISHED : STREAM_STATE_FAILED;
+}
+
+/* What is asked for later is kept, all else is given back. */
+static void on_done(struct conduit *conduit)
+{
+	struct readable *readable = readable_of(conduit);
+	const char *path = conduit_source_path(conduit);
+	enum stream_state state = end_state(readable);
+
+	if (conduit->outcome != 0)
+		conduit_note_fault(conduit, readable->aborted ? "abort" : "read", conduit->outcome,
+				   path, -1);
+	readable->fault = conduit->fault;
+	readable->read_bytes = conduit_read_bytes(conduit);
+	readable->total_bytes = conduit_total_bytes(conduit);
+	readable->path = path ? strdup(path) : NULL;
+	if (state == STREAM_STATE_FINISHED && readable->state == STREAM_STATE_OPEN)
+		readable_set_state(readable, STREAM_STATE_ENDING);
+	readable_set_state(readable, state);
+	conduit_fini(conduit);
+	readable_ring_tell_end(readable);
+	readable_end_reads(readable);
+	if (!readable->holder)
+		readable_free(readable);
+}
+
+void readable_fail(struct readable *readable, const char *operation, int error)
+{
+	conduit_note_fault(&readable->conduit, operation, error, NULL, -1);
+	conduit_give_up(&readable->conduit, error);
+}
+
+void readable_holder_gone(struct readable *readable)
+{
+	list_remove(&readable->holder_link);
+	readable->holder = NULL;
+	if (stream_state_is_terminal(readable->state)) {
+		readable_free(readable);
+	} else if (readable->state != STREAM_STATE_OPENING) {
+		readable->aborted = true;
+		conduit_give_up(&readable->conduit, -ECANCELED);
+	}
+}
+
+static bool is_running(const struct readable *readable)
+{
+	return readable->state != STREAM_STATE_OPENING &&
+	       !stream_state_is_terminal(readable->state);
+}
+
+void readable_fail_users_of(struct registry *registry, const struct pool *pool)
+{
+	struct list *next;
+
+	for (struct list *link = registry->readables.next; link != &registry->readables;
+	     link = next) {
+		struct readable *readable = container_of(link, struct readable, registry_link);
+
+		next = link->next;
+		if (is_running(readable) && conduit_source_reads(readable->conduit.source, pool))
+			readable_fail(readable, "pool", -ECANCELED);
+	}
+}
+
+/* ---- opening ---- */
+
+static void answer_open(struct readable *readable, int result, struct stream_ring_fds *fds,
+			const struct refusal *refusal)
+{
+	struct readable_open_answer open = readable->open;
+	struct stream_ring_fds none = { .memory_fd = -1, .signal_fd = -1 };
+
+	if (result != 0) {
+		readable_free(readable);
+		open.done(open.data, result, NULL, &none, refusal);
+		return;
+	}
+	readable_set_state(readable, STREAM_STATE_OPEN);
+	open.done(open.data, 0, readable, fds, NULL);
+	readable->conduit.sink = &sink;
+	readable->conduit.done = on_done;
+	conduit_begin(&readable->conduit);
+}
+
+static void on_ring(struct errand *errand, int result)
+{
+	struct readable *readable = errand->owner;
+	struct stream_ring_fds fds = { .memory_fd = -1, .signal_fd = -1 };
+
+	if (result == 0 && !readable->holder)
+		result = -ECANCELED;
+	if (result == 0)
+		result = readable_ring_connect(readable, &fds);
+	answer_open(readable, result, &fds, NULL);
+}
+
+static int run_ring(struct errand *errand)
+{
+	return readable_ring_make(errand->owner);
+}
+
+static void source_opened(struct conduit *conduit, int result, const struct refusal *refusal)
+{
+	struct readable *readable = readable_of(conduit);
+	struct stream_ring_fds none = { .memory_fd = -1, .signal_fd = -1 };
+	struct refusal failed;
+
+	if (result == 0 && !readable->holder)
+		result = -ECANCELED;
+	if (result < 0 && fault_is_set(&conduit->fault)) {
+		result = refuse_failed(&failed, readable->id, &conduit->fault);
+		refusal = &failed;
+	}
+	if (result != 0 || readable->ring.bytes == 0) {
+		answer_open(readable, result, &none, refusal);
+		return;
+	}
+	readable->errand = (struct errand){
+		.name = "ring",
+		.run = run_ring,
+		.done = on_ring,
+		.owner = readable,
+	};
+	errand_start(readable->user->registry, &readable->errand);
+}
+
+static int charge(struct readable *readable, struct refusal *refusal)
+{
+	int r = user_charge(readable->user, QUOTA_STREAMS, 1, refusal);
+
+	if (r != 0)
+		return r;
+	readable->charged = true;
+	r = user_charge(readable->user, QUOTA_RING_BYTES, readable->ring.bytes, refusal);
+	if (r == 0)
+		readable->charged_ring_bytes = readable->ring.bytes;
+	return r;
+}
+
+static int check_ring(const struct readable_request *request, uint64_t *ret_bytes,
+		      struct refusal *refusal)
+{
+	uint64_t bytes = STREAM_RING_BYTES_MIN;
+
+	*ret_bytes = 0;
+	if (request->ring_bytes == OPTION_UNSET)
+		return 0;
+	if (request->ring_bytes < STREAM_RING_BYTES_MIN ||
+	    request->ring_bytes > STREAM_RING_BYTES_MAX)
+		return refuse_text(refusal, REFUSAL_PARAMETER, "ringBytes");
+	while (bytes < (uint64_t)request->ring_bytes)
+		bytes *= 2;
+	*ret_bytes = bytes;
+	return 0;
+}
+
+static int new_readable(struct holder *holder, uint64_t ring_bytes, struct readable **ret_readable)
+{
+	struct registry *registry = holder->user->registry;
+	struct readable *readable = calloc(1, sizeof(*readable));
+	int r;
+
+	if (!readable)
+		return -ENOMEM;
+	r = registry_new_id(registry, &readable->id);
+	if (r == 0)
+		r = id_map_reserve(&registry->readable_ids);
+	if (r < 0) {
+		free(readable);
+		return r;
+	}
+	id_map_add(&registry->readable_ids, readable->id, readable);
+	list_append(&registry->readables, &readable->registry_link);
+	id_format(ID_STREAM, readable->id, readable->id_text);
+	readable->user = user_acquire(registry, holder->user->uid);
+	readable->holder = holder;
+	list_append(&holder->readables, &readable->holder_link);
+	list_init(&readable->reads);
+	readable->state = STREAM_STATE_OPENING;
+	readable->ring.bytes = ring_bytes;
+	readable->ring.memory_fd = -1;
+	readable->ring.signal_fd = -1;
+	*ret_readable = readable;
+	return 0;
+}
+
+int readable_open(struct holder *holder, struct readable_request *request, readable_open_fn done,
+		  void *data, struct refusal *refusal)
+{
+	struct readable *readable;
+	uint64_t ring_bytes;
+	int r = check_ring(request, &ring_bytes, refusal);
+
+	if (r == 0)
+		r = new_readable(holder, ring_bytes, &readable);
+	if (r != 0)
+		return r;
+	readable->open.done = done;
+	readable->open.data = data;
+	r = charge(readable, refusal);
+	if (r == 0)
+		r = conduit_open(&readable->conduit, holder, &request->source, source_opened,
+				 refusal);
+	if (r != 0)
+		readable_free(readable);
+	return r;
+}
+
+/* ---- verbs ---- */
+
+/* One that nobody was told of yet, or whose connection is gone, is nobody's. */
+static bool can_be_found(const struct readable *readable, const struct user *user)
+{
+	return readable->holder && readable->state != STREAM_STATE_OPENING &&
+	       user_may_use(user, readable->user->uid);
+}
+
+int readable_find(struct user *user, uint64_t id, struct readable **ret_readable,
+		  struct refusal *refusal)
+{
+	struct readable *readable = id_map_find(&user->registry->readable_ids, id);
+
+	if (!readable || !can_be_found(readable, user))
+		return refuse_id(refusal, REFUSAL_NO_SUCH_STREAM, id);
+	*ret_readable = readable;
+	return 0;
+}
+
+static int refuse_state(const struct readable *readable, struct refusal *refusal)
+{
+	(void)refuse_id(refusal, REFUSAL_WRONG_STATE, readable->id);
+	refusal->first = readable->state;
+	return REFUSED;
+}
+
+int readable_pause(struct readable *readable, struct refusal *refusal)
+{
+	if (stream_state_is_terminal(readable->state))
+		return refuse_state(readable, refusal);
+	readable_set_state(readable, STREAM_STATE_PAUSED);
+	return 0;
+}
+
+int readable_resume(struct readable *readable, struct refusal *refusal)
+{
+	if (stream_state_is_terminal(readable->state))
+		return refuse_state(readable, refusal);
+	if (readable->state == STREAM_STATE_PAUSED) {
+		readable_set_state(readable, STREAM_STATE_OPEN);
+		conduit_schedule(&readable->conduit);
+	}
+	return 0;
+}
+
+static uint64_t readable_length(const struct readable *readable)
+{
+	uint64_t in_ring = readable->ring.head - readable->ring.tail;
+	/* What was taken of the sink call in hand is held until all of it is. */
+	uint64_t held = conduit_held_bytes(&readable->conduit) - readable->hand_taken_bytes;
+
+	return in_ring + held + readable->carry_bytes;
+}
+
+int readable_abort(struct readable *readable, uint64_t *ret_discarded_bytes,
+		   struct refusal *refusal)
+{
+	if (stream_state_is_terminal(readable->state))
+		return refuse_state(readable, refusal);
+	*ret_discarded_bytes = readable_length(readable);
+	readable->aborted = true;
+	conduit_give_up(&readable->conduit, -ECANCELED);
+	return 0;
+}
+
+void readable_get_runtime(const struct readable *readable, struct readable_runtime *ret_runtime)
+{
+	bool running = is_running(readable);
+
+	*ret_runtime = (struct readable_runtime){
+		.id = readable->id,
+		.state = readable->state,
+		.owner_uid = readable->user->uid,
+		.high_water_mark = readable->conduit.mark,
+		.readable_length = running ? readable_length(readable) : 0,
+		.read_bytes =
+			running ? conduit_read_bytes(&readable->conduit) : readable->read_bytes,
+		.taken_bytes =
+			readable->ring.bytes > 0 ? readable->ring.tail : readable->taken_bytes,
+		.total_bytes =
+			running ? conduit_total_bytes(&readable->conduit) : readable->total_bytes,
+		.path = running ? conduit_source_path(&readable->conduit) : readable->path,
+		.fault = fault_is_set(&readable->fault) ? &readable->fault : NULL,
+	};
+}
+
+void readable_for_each(struct user *user, bool (*each)(void *data, struct readable *readable),
+		       void *data)
+{
+	list_for_each(link, &user->registry->readables) {
+		struct readable *readable = container_of(link, struct readable, registry_link);
+
+		if (can_be_found(readable, user) && !each(data, readable))
+			return;
+	}
+}
