@@ -104,6 +104,10 @@ static void perform(struct conduit *conduit, const struct pipe_flow_action *acti
 		conduit->outcome = action->error > 0 ? -ECANCELED : action->error;
 		break;
 	case PIPE_FLOW_DO_DELIVER:
+		/* To nobody: it was given up. */
+		if (action->read.returned)
+			free(container_of(action->chunk, struct conduit_chunk, flow));
+		break;
 	case PIPE_FLOW_DO_TELL:
 	case PIPE_FLOW_DO_FINISHED:
 		break;
@@ -301,12 +305,25 @@ void conduit_give_up(struct conduit *conduit, int error)
 	conduit_run(conduit);
 }
 
+/* What was read and not written when it was given up. */
+static void drop_chunks(struct conduit *conduit)
+{
+	struct read_chunk *chunk;
+
+	for (unsigned int i = 0; i < conduit->flow.count; i++)
+		while (conduit->parts[i].reads &&
+		       (chunk = read_flow_take_back(&conduit->parts[i].read)))
+			free(container_of(chunk, struct conduit_chunk, flow.read));
+}
+
 void conduit_fini(struct conduit *conduit)
 {
 	if (!conduit->user)
 		return;
-	if (conduit->begun)
+	if (conduit->begun) {
+		drop_chunks(conduit);
 		pipe_flow_fini(&conduit->flow);
+	}
 	conduit->begun = false;
 	conduit->source = conduit_source_free(conduit->source);
 	conduit->steps = conduit_steps_free(conduit->steps);

@@ -90,10 +90,8 @@ static void on_piece(struct errand *errand, int result)
 	struct conduit *conduit = steps->conduit;
 
 	steps->busy = false;
-	/* The end may have been given up meanwhile; a write in hand is waited for. */
 	if (steps->release_due) {
 		free(take_ptr(steps->out));
-		steps->work = STEPS_NONE;
 		conduit_steps_release(conduit);
 		return;
 	}
@@ -136,7 +134,7 @@ bool conduit_steps_turn(struct conduit *conduit)
 		answer(steps, -ECANCELED);
 		return true;
 	}
-	if (!read_flow_wants(&part->read) || start_piece(steps))
+	if (!pipe_flow_wants(part) || start_piece(steps))
 		return false;
 	answer(steps, -ENOMEM);
 	return true;
@@ -173,7 +171,11 @@ void conduit_steps_release(struct conduit *conduit)
 	steps->release_due = steps->busy;
 	if (steps->busy)
 		return;
-	steps->work = STEPS_NONE;
+	/* A write in hand is waited for, but the end may be under way. */
+	if (steps->work != STEPS_NONE) {
+		answer(steps, -ECANCELED);
+		conduit_settle(conduit);
+	}
 	pipe_flow_released(&conduit->flow, CONDUIT_STEPS, 0);
 	conduit_run(conduit);
 }

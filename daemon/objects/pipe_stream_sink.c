@@ -209,10 +209,6 @@ static void release(struct conduit *conduit, int error)
 	struct pipe *pipe = pipe_of(conduit);
 
 	pipe->releasing = true;
-	pipe->finishing = false;
-	if (pipe->waiting)
-		stream_wait_cancel(&pipe->wait);
-	pipe->waiting = false;
 	if (error)
 		abort_stream(pipe);
 }

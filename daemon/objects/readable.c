@@ -133,8 +133,10 @@ static void release(struct conduit *conduit, int error)
 {
 	struct readable *readable = readable_of(conduit);
 
-	(void)error;
-	readable->finishing = false;
+	if (readable->finishing) {
+		readable->finishing = false;
+		conduit_finished(conduit, error ? error : -ECANCELED);
+	}
 	conduit_released(conduit);
 }
 

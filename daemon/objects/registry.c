@@ -54,8 +54,7 @@ int registry_new_id(struct registry *registry, uint64_t *ret_id)
 		if (getrandom(&id, sizeof(id), 0) < 0)
 			return -errno;
 	} while (id == 0 || id_map_find(&registry->buffers, id) ||
-		 id_map_find(&registry->streams, id) ||
-		 id_map_find(&registry->readable_ids, id));
+		 id_map_find(&registry->streams, id) || id_map_find(&registry->readable_ids, id));
 	*ret_id = id;
 	return 0;
 }

@@ -23,9 +23,7 @@
 
 static const struct replay_kind *const kinds[] = {
 	&replay_arraybuffer, &replay_buffer_ops, &replay_dataview, &replay_dataview_f16,
-	&replay_encodings,   &replay_pool,	 &replay_writable,
-	&replay_flow_trace,
-	&replay_writable,
+	&replay_encodings,   &replay_flow_trace, &replay_pool,	   &replay_writable,
 };
 
 struct totals {

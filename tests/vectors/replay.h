@@ -23,6 +23,12 @@ struct replay_verdict {
 	const char *rule;
 };
 
+/* Where nothing departs from Node. */
+static inline struct replay_verdict replay_verdict(bool passed)
+{
+	return (struct replay_verdict){ .passed = passed };
+}
+
 struct replay_kind {
 	const char *name;
 	const char *list; /* the file's member that holds the entries */
@@ -34,8 +40,8 @@ extern const struct replay_kind replay_buffer_ops;
 extern const struct replay_kind replay_dataview;
 extern const struct replay_kind replay_dataview_f16;
 extern const struct replay_kind replay_encodings;
-extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_flow_trace;
+extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;
 
 /* One line about a failure, behind the case's id. Only the first lines of a run are printed. */
