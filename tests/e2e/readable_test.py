@@ -12,7 +12,7 @@ import struct
 import termios
 import threading
 
-from harness import (BUFFER, F_SETPIPE_SZ, KIB, MIB, POOL, STREAM, ForebayTest, VarlinkError,
+from harness import (BUFFER, F_SETPIPE_SZ, MIB, POOL, STREAM, ForebayTest, VarlinkError,
                      wait_until)
 from read_ring import ReadRing
 
@@ -21,8 +21,8 @@ SIZES = (0, 1, 4095, 4096, 4097, 65535, 65536)
 MARKS = (1, 7, 4096, 65536)
 # A mark of one byte is a round through the daemon for each byte.
 CELLS = [(size, mark) for size in SIZES for mark in MARKS if mark > 1 or size <= 4097]
-# The most that is read at a time, beside the marks.
-PIECE = 64 * KIB
+# The most that is read, or made by the steps, at a time; no more than the mark either.
+PIECE = MIB
 
 GZIP, GUNZIP, ZSTD, UNZSTD = ({"name": name} for name in ("gzip", "gunzip", "zstd", "unzstd"))
 DECODE = {"base64": base64.b64decode, "hex": bytes.fromhex, "utf8": str.encode}
@@ -124,20 +124,24 @@ class ReadableTest(ForebayTest):
         path.write_bytes(content)
         return path
 
-    def make_buffer(self, content=b"", length=None):
-        """Its id."""
+    def pool(self):
+        """Its name."""
         if not self.pool_made:
             self.client.call(POOL + "Create", {"context": {"name": "test",
                                                            "sizeBytes": 16 * MIB}})
             self.pool_made = True
+        return "test"
+
+    def make_buffer(self, content=b"", length=None):
+        """Its id."""
         if length is not None:
-            return self.client.call(BUFFER + "Alloc", {"pool": "test", "length": length})[
+            return self.client.call(BUFFER + "Alloc", {"pool": self.pool(), "length": length})[
                 "buffer"]["id"]
         memory = os.memfd_create("content")
         try:
             os.write(memory, content)
-            return self.client.call(BUFFER + "From", {"pool": "test", "fileDescriptorIndex": 0},
-                                    [memory])["buffer"]["id"]
+            return self.client.call(BUFFER + "From", {"pool": self.pool(),
+                                                     "fileDescriptorIndex": 0}, [memory])["buffer"]["id"]
         finally:
             os.close(memory)
 
@@ -390,10 +394,15 @@ def waiting_bytes(end):
     return struct.unpack("i", fcntl.ioctl(end, termios.FIONREAD, bytes(4)))[0]
 
 
-def fill(end):
+def held(parts, mark):
+    """What so many parts may hold: each its mark and one piece."""
+    return parts * (mark + min(mark, PIECE))
+
+
+def fill(end, content=bytes(4096)):
     """Writes until it would wait; the number of bytes."""
     os.set_blocking(end.fileno(), False)
     total = 0
-    while written := end.write(bytes(4096)):
+    while written := end.write(content):
         total += written
     return total
