@@ -9,8 +9,8 @@
 #include "daemon/core/labels.h"
 #include "daemon/ctl/call.h"
 #include "daemon/objects/buffers.h"
-#include "daemon/objects/refusal.h"
 #include "daemon/objects/readable.h"
+#include "daemon/objects/refusal.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
