@@ -301,7 +301,11 @@ void conduit_give_up(struct conduit *conduit, int error)
 {
 	if (conduit->over)
 		return;
-	pipe_flow_destroy(&conduit->flow, sink_part(conduit), error);
+	/* Each by itself: a sink that hangs must not keep the source. */
+	for (unsigned int i = 0; i < conduit->flow.count; i++) {
+		pipe_flow_destroy(&conduit->flow, i, error);
+		conduit_settle(conduit);
+	}
 	conduit_run(conduit);
 }
 

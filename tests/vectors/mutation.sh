@@ -106,7 +106,7 @@ rows read_flow s/flow->consumed && !flow->sync &&/flow->consumed \&\&/
 rows read_flow s/\(flow->mode == READ_FLOW_FLOWING && flow->consumed\) &&/flow->consumed \&\&/
 rows read_flow s/read_flow_frame_push(flow, READ_FLOW_FRAME_MORE_LATER, 0);/read_flow_more(flow);/
 rows read_flow s/if (flow->need_readable)/if (false)/
-rows read_flow s/flow->mode = flow->watched ? READ_FLOW_PAUSED : READ_FLOW_FLOWING;/flow->mode = READ_FLOW_FLOWING;/
+rows read_flow s/set_mode(flow, flow->watched ? READ_FLOW_PAUSED : READ_FLOW_FLOWING);/set_mode(flow, READ_FLOW_FLOWING);/
 rows read_flow s/if (flow->mode != READ_FLOW_PAUSED)/if (true)/
 rows read_flow s/if (flow->mode == READ_FLOW_PAUSED)/if (false)/
 rows read_flow s/flow->length < flow->config.high_water_mark || flow->length == 0/flow->length <= flow->config.high_water_mark/
