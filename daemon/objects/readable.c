@@ -30,6 +30,8 @@ static void readable_free(struct readable *readable)
 {
 	struct user *user = readable->user;
 
+	/* Another connection may have asked for it just now. */
+	readable_end_reads(readable);
 	conduit_fini(&readable->conduit);
 	readable_ring_fini(readable);
 	list_remove(&readable->holder_link);
