@@ -454,10 +454,11 @@ int readable_abort(struct readable *readable, uint64_t *ret_discarded_bytes,
 void readable_get_runtime(const struct readable *readable, struct readable_runtime *ret_runtime)
 {
 	bool running = is_running(readable);
+	bool paused = running && readable->ring.paused;
 
 	*ret_runtime = (struct readable_runtime){
 		.id = readable->id,
-		.state = readable->state,
+		.state = paused ? STREAM_STATE_PAUSED : readable->state,
 		.owner_uid = readable->user->uid,
 		.high_water_mark = readable->conduit.mark,
 		.readable_length = running ? readable_length(readable) : 0,
