@@ -16,6 +16,9 @@
 /* Pieces that one sink call may gather. */
 #define SINK_WRITES 64
 
+/* Of those that have ended, so many of each connection can be asked how. */
+#define ENDED_KEEP_COUNT 16
+
 void readable_set_state(struct readable *readable, enum stream_state state)
 {
 	if (state == readable->state)
@@ -26,6 +29,17 @@ void readable_set_state(struct readable *readable, enum stream_state state)
 	readable->state = state;
 }
 
+/* What counts against the user's limits. */
+static void give_back(struct readable *readable)
+{
+	readable_ring_fini(readable);
+	if (readable->charged)
+		user_discharge(readable->user, QUOTA_STREAMS, 1);
+	readable->charged = false;
+	user_discharge(readable->user, QUOTA_RING_BYTES, readable->charged_ring_bytes);
+	readable->charged_ring_bytes = 0;
+}
+
 static void readable_free(struct readable *readable)
 {
 	struct user *user = readable->user;
@@ -33,13 +47,10 @@ static void readable_free(struct readable *readable)
 	/* Another connection may have asked for it just now. */
 	readable_end_reads(readable);
 	conduit_fini(&readable->conduit);
-	readable_ring_fini(readable);
+	give_back(readable);
 	list_remove(&readable->holder_link);
 	list_remove(&readable->registry_link);
 	id_map_remove(&user->registry->readable_ids, readable->id);
-	if (readable->charged)
-		user_discharge(user, QUOTA_STREAMS, 1);
-	user_discharge(user, QUOTA_RING_BYTES, readable->charged_ring_bytes);
 	free(readable->path);
 	free(readable);
 	user_release(user);
@@ -179,6 +190,19 @@ static enum stream_state end_state(const struct readable *readable)
 	return readable->conduit.outcome == 0 ? STREAM_STATE_FINISHED : STREAM_STATE_FAILED;
 }
 
+static void keep_ended(struct readable *readable)
+{
+	struct holder *holder = readable->holder;
+
+	list_remove(&readable->holder_link);
+	list_append(&holder->ended_readables, &readable->holder_link);
+	if (++holder->ended_readable_count <= ENDED_KEEP_COUNT)
+		return;
+	holder->ended_readable_count--;
+	readable_free(
+		container_of(list_first(&holder->ended_readables), struct readable, holder_link));
+}
+
 /* What is asked for later is kept, all else is given back. */
 static void on_done(struct conduit *conduit)
 {
@@ -199,7 +223,10 @@ static void on_done(struct conduit *conduit)
 	conduit_fini(conduit);
 	readable_ring_tell_end(readable);
 	readable_end_reads(readable);
-	if (!readable->holder)
+	give_back(readable);
+	if (readable->holder)
+		keep_ended(readable);
+	else
 		readable_free(readable);
 }
 
