@@ -268,7 +268,7 @@ class Backpressure(PipeTest):
                     def full():
                         nonlocal total
                         # What cannot be made smaller.
-                        total += fill(writer, CONTENT[:4096])
+                        total += fill(writer, CONTENT, total)
                         return total, waiting_bytes(into)
                     written, waiting = self.until_still(full)
                     # zlib keeps what is not worth a block yet: as much as its window.
@@ -282,7 +282,7 @@ class Backpressure(PipeTest):
                     writer.close()
                     reply = client.receive_for(STREAM + "Pipe")
                     gathered.join(30)
-                    self.same(CONTENT[:4096] * (written // 4096) + b"last", gathered.content)
+                    self.same(CONTENT[:written] + b"last", gathered.content)
                     self.assertEqual((True, written + 4), (reply.parameters["done"],
                                                            reply.parameters["bytesRead"]))
 

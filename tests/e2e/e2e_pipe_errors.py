@@ -50,13 +50,13 @@ class Failing(PipeTest):
     def test_with_more_the_last_reply_is_the_error(self):
         self.put("wrong.gz", gzip.compress(CONTENT, 1)[:-1])
         client = self.connect()
-        self.start_pipe(client, "wrong.gz", steps=[GUNZIP], path="sink", interval=60_000_000)
+        self.start_pipe(client, "wrong.gz", steps=[GUNZIP], path="no sink", interval=60_000_000)
         with self.assertRaises(VarlinkError) as caught:
             client.receive_for(STREAM + "Pipe")
         self.assertEqual(STREAM + "StreamFailed", caught.exception.name)
         self.check_fault(caught.exception.parameters["fault"])
         self.assertEqual({}, client.call(DAEMON + "Ping"))
-        self.assertFalse(self.daemon.file("sink").exists())
+        self.assertFalse(self.daemon.file("no sink").exists())
         self.no_temporaries()
 
     def test_a_file_that_is_cut_meanwhile_leaves_the_old_file_whole(self):
@@ -405,8 +405,15 @@ class Stopping(unittest.TestCase):
         daemon.file("rated").write_bytes(b"old")
         daemon.file("source").write_bytes(CONTENT)
         reader, writer = os.pipe()
+        unread, full = os.pipe()
         self.addCleanup(os.close, writer)
+        self.addCleanup(os.close, unread)
         with daemon.client() as client, daemon.client() as other, daemon.client() as third:
+            # So that the deadline is what it ends by.
+            last = third.open_stream(fd=full)
+            os.close(full)
+            last.write(bytes(500_000))
+            last.end()
             client.send(STREAM + "Pipe", {"source": {}, "sourceFileDescriptorIndex": 0,
                                           "context": {"path": "sink"}}, [reader], more=True)
             os.close(reader)

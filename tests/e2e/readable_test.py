@@ -399,10 +399,12 @@ def held(parts, mark):
     return parts * (mark + min(mark, PIECE))
 
 
-def fill(end, content=bytes(4096)):
-    """Writes until it would wait; the number of bytes."""
+def fill(end, content=None, start=0):
+    """Writes until it would wait, zeros or what stands in the content from there on; the number
+    of bytes."""
     os.set_blocking(end.fileno(), False)
     total = 0
-    while written := end.write(content):
+    while written := end.write(bytes(4096) if content is None else
+                               content[start + total:start + total + 4096]):
         total += written
     return total
