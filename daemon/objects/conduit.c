@@ -15,16 +15,27 @@
 
 /* ---- chunks ---- */
 
-struct conduit_chunk *conduit_chunk_new(size_t bytes)
+struct conduit_chunk *conduit_chunk_new(struct conduit *conduit, enum conduit_part part,
+					size_t bytes)
 {
 	struct conduit_chunk *chunk = malloc(sizeof(*chunk) + bytes);
 
 	if (!chunk)
 		return NULL;
+	conduit->chunks[part]++;
+	chunk->part = part;
 	chunk->flow = (struct pipe_flow_chunk){ .read.bytes = bytes };
 	list_init(&chunk->flow.read.link);
 	list_init(&chunk->flow.write.step.link);
 	return chunk;
+}
+
+void conduit_chunk_free(struct conduit *conduit, struct conduit_chunk *chunk)
+{
+	if (!chunk)
+		return;
+	conduit->chunks[chunk->part]--;
+	free(chunk);
 }
 
 struct conduit_chunk *conduit_chunk_cut(struct conduit_chunk *chunk, size_t bytes)
@@ -96,7 +107,8 @@ static void perform(struct conduit *conduit, const struct pipe_flow_action *acti
 		release(conduit, action->part, action->error);
 		break;
 	case PIPE_FLOW_DO_RETURN:
-		free(container_of(action->chunk, struct conduit_chunk, flow));
+		conduit_chunk_free(conduit,
+				   container_of(action->chunk, struct conduit_chunk, flow));
 		break;
 	case PIPE_FLOW_DO_DONE:
 		conduit->over = true;
@@ -106,7 +118,8 @@ static void perform(struct conduit *conduit, const struct pipe_flow_action *acti
 	case PIPE_FLOW_DO_DELIVER:
 		/* To nobody: it was given up. */
 		if (action->read.returned)
-			free(container_of(action->chunk, struct conduit_chunk, flow));
+			conduit_chunk_free(conduit,
+					   container_of(action->chunk, struct conduit_chunk, flow));
 		break;
 	case PIPE_FLOW_DO_TELL:
 	case PIPE_FLOW_DO_FINISHED:
@@ -129,6 +142,7 @@ static bool take_turns(struct conduit *conduit)
 {
 	bool moved = conduit->steps && conduit_steps_turn(conduit);
 
+	conduit_source_turn(conduit);
 	return (conduit->sink->turn && conduit->sink->turn(conduit)) || moved;
 }
 
@@ -201,11 +215,13 @@ static int charge(struct conduit *conduit, const struct conduit_request *request
 		  struct refusal *refusal)
 {
 	uint64_t piece = conduit->mark < CONDUIT_PIECE_BYTES ? conduit->mark : CONDUIT_PIECE_BYTES;
-	uint64_t bytes = 2 * (conduit->mark + piece);
+	uint64_t chunks = CONDUIT_CHUNKS_MAX * sizeof(struct conduit_chunk);
+	uint64_t bytes = 2 * (conduit->mark + piece) + chunks;
 	int r;
 
 	if (request->steps.steps_count > 0)
-		bytes += 2 * (conduit->mark + piece) + conduit_steps_memory_bytes(&request->steps);
+		bytes += 2 * (conduit->mark + piece) + chunks +
+			 conduit_steps_memory_bytes(&request->steps);
 	r = user_charge(conduit->user, QUOTA_STAGING_BYTES, bytes, refusal);
 	if (r == 0)
 		conduit->charged_bytes = bytes;
@@ -317,7 +333,8 @@ static void drop_chunks(struct conduit *conduit)
 	for (unsigned int i = 0; i < conduit->flow.count; i++)
 		while (conduit->parts[i].reads &&
 		       (chunk = read_flow_take_back(&conduit->parts[i].read)))
-			free(container_of(chunk, struct conduit_chunk, flow.read));
+			conduit_chunk_free(conduit,
+					   container_of(chunk, struct conduit_chunk, flow.read));
 }
 
 void conduit_fini(struct conduit *conduit)

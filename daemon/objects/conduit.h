@@ -42,14 +42,26 @@ struct user;
 /* What is read, or made by the steps, at once. */
 #define CONDUIT_PIECE_BYTES ((size_t)1024 * 1024)
 
+/* So many chunks of one part at most, however little is in each. */
+#define CONDUIT_CHUNKS_MAX 1024
+
+enum conduit_part {
+	CONDUIT_SOURCE,
+	CONDUIT_STEPS, /* where there are any; else the sink */
+	CONDUIT_PARTS_MAX = 3,
+};
+
 /* Some bytes on their way. */
 struct conduit_chunk {
 	struct pipe_flow_chunk flow;
+	enum conduit_part part; /* that made it */
 	unsigned char bytes[];
 };
 
 /* Room for so many. NULL: no memory. */
-struct conduit_chunk *conduit_chunk_new(size_t bytes);
+struct conduit_chunk *conduit_chunk_new(struct conduit *conduit, enum conduit_part part,
+					size_t bytes);
+void conduit_chunk_free(struct conduit *conduit, struct conduit_chunk *chunk);
 /* Holds no more than its first `bytes`, of which there is at least one. Never fails. */
 struct conduit_chunk *conduit_chunk_cut(struct conduit_chunk *chunk, size_t bytes);
 
@@ -85,12 +97,6 @@ struct conduit_sink {
 	bool (*turn)(struct conduit *conduit); /* NULL: nothing to do */
 };
 
-enum conduit_part {
-	CONDUIT_SOURCE,
-	CONDUIT_STEPS, /* where there are any; else the sink */
-	CONDUIT_PARTS_MAX = 3,
-};
-
 /* Embedded by what it belongs to. */
 struct conduit {
 	struct registry *registry;
@@ -105,6 +111,7 @@ struct conduit {
 	struct conduit_source *source;
 	struct conduit_steps *steps; /* NULL: none */
 	struct event *wake;
+	uint32_t chunks[CONDUIT_STEPS + 1]; /* that the part has made, and are not free again */
 	uint64_t charged_bytes;
 	struct flow_sink *sink_in_hand;
 	bool begun;

@@ -62,7 +62,8 @@ struct conduit_source {
 	struct conduit_chunk *chunk; /* being filled */
 	size_t wanted;
 	int answer;
-	bool busy; /* a read is in hand */
+	bool busy;    /* a read is in hand, */
+	bool stalled; /* but too much is held */
 	bool ended;
 	bool release_due;
 };
@@ -97,7 +98,7 @@ static void push(struct conduit_source *source, size_t bytes)
 	source->read_bytes += bytes;
 	/* Destroyed meanwhile: nobody wants them. */
 	if (!read_flow_push(&conduit->parts[CONDUIT_SOURCE].read, &chunk->flow.read))
-		free(chunk);
+		conduit_chunk_free(conduit, chunk);
 	pipe_flow_read(&conduit->flow, CONDUIT_SOURCE);
 }
 
@@ -127,8 +128,8 @@ static void read_over(struct conduit_source *source, ssize_t result)
 /* A chunk for the next read; NULL: no memory. */
 static struct conduit_chunk *make_room(struct conduit_source *source)
 {
-	free(source->chunk);
-	source->chunk = conduit_chunk_new(source->wanted);
+	conduit_chunk_free(source->conduit, source->chunk);
+	source->chunk = conduit_chunk_new(source->conduit, CONDUIT_SOURCE, source->wanted);
 	return source->chunk;
 }
 
@@ -234,6 +235,20 @@ static void answer(struct conduit_source *source, int result)
 	errand_start_here(source->conduit->registry, &source->errand);
 }
 
+/* Whoever writes a byte at a time would have us hold a chunk for each. */
+static void wait_readable(struct conduit_source *source)
+{
+	source->stalled = source->conduit->chunks[CONDUIT_SOURCE] >= CONDUIT_CHUNKS_MAX;
+	if (!source->stalled && event_add(source->readable, NULL) < 0)
+		answer(source, -ENOMEM);
+}
+
+void conduit_source_turn(struct conduit *conduit)
+{
+	if (conduit->source->stalled)
+		wait_readable(conduit->source);
+}
+
 void conduit_source_read(struct conduit *conduit, uint64_t bytes)
 {
 	struct conduit_source *source = conduit->source;
@@ -242,8 +257,7 @@ void conduit_source_read(struct conduit *conduit, uint64_t bytes)
 	source->busy = true;
 	source->wanted = bytes < CONDUIT_PIECE_BYTES ? bytes : CONDUIT_PIECE_BYTES;
 	if (source->kind == SOURCE_INLET) {
-		if (event_add(source->readable, NULL) < 0)
-			answer(source, -ENOMEM);
+		wait_readable(source);
 		return;
 	}
 	if (source->wanted > left)
@@ -262,9 +276,10 @@ void conduit_source_release(struct conduit *conduit)
 {
 	struct conduit_source *source = conduit->source;
 
-	if (source->busy && source->kind == SOURCE_INLET && source->readable &&
-	    event_pending(source->readable, EV_READ, NULL)) {
+	if (source->stalled ||
+	    (source->readable && event_pending(source->readable, EV_READ, NULL))) {
 		(void)event_del(source->readable);
+		source->stalled = false;
 		source->busy = false;
 	}
 	if (source->busy)
@@ -508,7 +523,7 @@ struct conduit_source *conduit_source_free(struct conduit_source *source)
 	free(source->file.absolute_path);
 	free(source->path);
 	free(source->scratch);
-	free(source->chunk);
+	conduit_chunk_free(source->conduit, source->chunk);
 	free(source);
 	return NULL;
 }

@@ -28,6 +28,9 @@ struct conduit_source *conduit_source_free(struct conduit_source *source);
 void conduit_source_read(struct conduit *conduit, uint64_t bytes);
 void conduit_source_release(struct conduit *conduit);
 
+/* Begins a read that had to wait. */
+void conduit_source_turn(struct conduit *conduit);
+
 uint64_t conduit_source_read_bytes(const struct conduit_source *source);
 uint64_t conduit_source_total_bytes(const struct conduit_source *source);
 const char *conduit_source_absolute_path(const struct conduit_source *source);

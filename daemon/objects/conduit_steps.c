@@ -59,12 +59,12 @@ static void push(struct conduit_steps *steps)
 	size_t bytes = steps->out_bytes - steps->data.out_bytes;
 
 	if (bytes == 0) {
-		free(chunk);
+		conduit_chunk_free(conduit, chunk);
 		return;
 	}
 	chunk = conduit_chunk_cut(chunk, bytes);
 	if (!read_flow_push(&conduit->parts[CONDUIT_STEPS].read, &chunk->flow.read))
-		free(chunk);
+		conduit_chunk_free(conduit, chunk);
 	pipe_flow_read(&conduit->flow, CONDUIT_STEPS);
 	conduit_settle(conduit);
 }
@@ -91,7 +91,7 @@ static void on_piece(struct errand *errand, int result)
 
 	steps->busy = false;
 	if (steps->release_due) {
-		free(take_ptr(steps->out));
+		conduit_chunk_free(conduit, take_ptr(steps->out));
 		conduit_steps_release(conduit);
 		return;
 	}
@@ -106,7 +106,7 @@ static bool start_piece(struct conduit_steps *steps)
 	uint64_t mark = steps->conduit->mark;
 
 	steps->out_bytes = mark < STEP_CHAIN_LINK_BYTES ? mark : STEP_CHAIN_LINK_BYTES;
-	steps->out = conduit_chunk_new(steps->out_bytes);
+	steps->out = conduit_chunk_new(steps->conduit, CONDUIT_STEPS, steps->out_bytes);
 	if (!steps->out)
 		return false;
 	steps->data.out = steps->out->bytes;
@@ -134,7 +134,8 @@ bool conduit_steps_turn(struct conduit *conduit)
 		answer(steps, -ECANCELED);
 		return true;
 	}
-	if (!pipe_flow_wants(part) || start_piece(steps))
+	if (!pipe_flow_wants(part) || conduit->chunks[CONDUIT_STEPS] >= CONDUIT_CHUNKS_MAX ||
+	    start_piece(steps))
 		return false;
 	answer(steps, -ENOMEM);
 	return true;
@@ -216,7 +217,7 @@ struct conduit_steps *conduit_steps_free(struct conduit_steps *steps)
 	if (!steps)
 		return NULL;
 	step_chain_free(steps->chain);
-	free(steps->out);
+	conduit_chunk_free(steps->conduit, steps->out);
 	free(steps);
 	return NULL;
 }

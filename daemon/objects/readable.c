@@ -58,63 +58,69 @@ static void readable_free(struct readable *readable)
 
 /* ---- what is in hand ---- */
 
-static void take_in_hand(struct readable *readable, unsigned char *to, uint64_t bytes)
+static void take_call(struct readable_hand *hand, unsigned char *to, uint64_t bytes)
 {
-	readable->in_hand_bytes -= bytes;
-	readable->hand_taken_bytes += bytes;
+	hand->bytes -= bytes;
+	hand->taken_bytes += bytes;
 	while (bytes > 0) {
-		const struct conduit_chunk *chunk = conduit_chunk_of_write(readable->cursor);
-		uint64_t left = chunk->flow.write.bytes - readable->cursor_bytes;
+		const struct conduit_chunk *chunk = conduit_chunk_of_write(hand->cursor);
+		uint64_t left = chunk->flow.write.bytes - hand->cursor_bytes;
 		uint64_t part = bytes < left ? bytes : left;
 
-		memcpy(to, chunk->bytes + chunk->flow.offset + readable->cursor_bytes, part);
+		memcpy(to, chunk->bytes + chunk->flow.offset + hand->cursor_bytes, part);
 		to += part;
 		bytes -= part;
-		readable->cursor_bytes += part;
+		hand->cursor_bytes += part;
 		if (part == left) {
-			readable->cursor = readable->cursor->next;
-			readable->cursor_bytes = 0;
+			hand->cursor = hand->cursor->next;
+			hand->cursor_bytes = 0;
 		}
 	}
 }
 
+static void take(struct readable_hand *hand, unsigned char *to, uint64_t bytes)
+{
+	uint64_t carried = bytes < hand->carry_bytes ? bytes : hand->carry_bytes;
+
+	memcpy(to, hand->carry, carried);
+	hand->carry_bytes -= carried;
+	memmove(hand->carry, hand->carry + carried, hand->carry_bytes);
+	take_call(hand, to + carried, bytes - carried);
+}
+
 void readable_take(struct readable *readable, unsigned char *to, uint64_t bytes)
 {
-	uint64_t carried = bytes < readable->carry_bytes ? bytes : readable->carry_bytes;
-
-	memcpy(to, readable->carry, carried);
-	readable->carry_bytes -= carried;
-	memmove(readable->carry, readable->carry + carried, readable->carry_bytes);
+	take(&readable->hand, to, bytes);
 	readable->taken_bytes += bytes;
-	take_in_hand(readable, to + carried, bytes - carried);
 }
 
 void readable_peek(const struct readable *readable, unsigned char *to, uint64_t bytes)
 {
-	struct readable copy = *readable;
+	struct readable_hand hand = readable->hand;
 
-	readable_take(&copy, to, bytes);
+	take(&hand, to, bytes);
 }
 
 void readable_carry(struct readable *readable)
 {
-	uint64_t bytes = readable->in_hand_bytes;
+	struct readable_hand *hand = &readable->hand;
+	uint64_t bytes = hand->bytes;
 
-	take_in_hand(readable, readable->carry + readable->carry_bytes, bytes);
-	readable->carry_bytes += bytes;
+	take_call(hand, hand->carry + hand->carry_bytes, bytes);
+	hand->carry_bytes += bytes;
 }
 
 uint64_t readable_available(const struct readable *readable)
 {
-	return readable->carry_bytes + readable->in_hand_bytes;
+	return readable->hand.carry_bytes + readable->hand.bytes;
 }
 
 bool readable_end_write(struct readable *readable)
 {
-	if (!readable->writes || readable->in_hand_bytes > 0)
+	if (!readable->writing || readable->hand.bytes > 0)
 		return false;
-	readable->writes = NULL;
-	readable->hand_taken_bytes = 0;
+	readable->writing = false;
+	readable->hand.taken_bytes = 0;
 	conduit_wrote(&readable->conduit, 0);
 	return true;
 }
@@ -131,10 +137,10 @@ static void write_chunks(struct conduit *conduit, struct flow_sink *sink)
 {
 	struct readable *readable = readable_of(conduit);
 
-	readable->writes = &sink->writes;
-	readable->cursor = list_first(&sink->writes);
-	readable->cursor_bytes = 0;
-	readable->in_hand_bytes = sink->bytes;
+	readable->writing = true;
+	readable->hand.cursor = list_first(&sink->writes);
+	readable->hand.cursor_bytes = 0;
+	readable->hand.bytes = sink->bytes;
 }
 
 static void final(struct conduit *conduit)
@@ -159,7 +165,7 @@ static bool turn(struct conduit *conduit)
 
 	/* The rest of what was in hand is nobody's. */
 	if (pipe_flow_is_destroyed(&conduit->parts[conduit->flow.count - 1])) {
-		readable->in_hand_bytes = 0;
+		readable->hand.bytes = 0;
 		return readable_end_write(readable);
 	}
 	if (readable->state == STREAM_STATE_OPEN && conduit_source_is_at_end(conduit))
@@ -217,7 +223,7 @@ static void on_done(struct conduit *conduit)
 	readable->read_bytes = conduit_read_bytes(conduit);
 	readable->total_bytes = conduit_total_bytes(conduit);
 	readable->path = path ? strdup(path) : NULL;
-	if (state == STREAM_STATE_FINISHED && readable->state == STREAM_STATE_OPEN)
+	if (state == STREAM_STATE_FINISHED)
 		readable_set_state(readable, STREAM_STATE_ENDING);
 	readable_set_state(readable, state);
 	conduit_fini(conduit);
@@ -462,9 +468,9 @@ static uint64_t readable_length(const struct readable *readable)
 {
 	uint64_t in_ring = readable->ring.head - readable->ring.tail;
 	/* What was taken of the sink call in hand is held until all of it is. */
-	uint64_t held = conduit_held_bytes(&readable->conduit) - readable->hand_taken_bytes;
+	uint64_t held = conduit_held_bytes(&readable->conduit) - readable->hand.taken_bytes;
 
-	return in_ring + held + readable->carry_bytes;
+	return in_ring + held + readable->hand.carry_bytes;
 }
 
 int readable_abort(struct readable *readable, uint64_t *ret_discarded_bytes,

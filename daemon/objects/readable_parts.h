@@ -35,6 +35,16 @@ struct readable_ring {
 	bool told_end;
 };
 
+/* What can be taken: the rest of a sink call, and before it what was carried over. */
+struct readable_hand {
+	struct list *cursor;   /* flow_sink::writes */
+	uint64_t cursor_bytes; /* of that one that were taken */
+	uint64_t bytes;	       /* left of the sink call, */
+	uint64_t taken_bytes;  /* and taken */
+	unsigned char carry[READABLE_CARRY_BYTES];
+	size_t carry_bytes;
+};
+
 struct readable {
 	struct list registry_link; /* registry::readables */
 	struct list holder_link;   /* holder::readables */
@@ -57,14 +67,8 @@ struct readable {
 	} open;
 	struct errand errand;
 
-	/* What is in hand: the rest of a sink call, and before it what was carried over. */
-	struct list *writes; /* flow_sink::writes; NULL: nothing */
-	struct list *cursor;
-	uint64_t cursor_bytes;	   /* of it that were taken */
-	uint64_t in_hand_bytes;	   /* left of it */
-	uint64_t hand_taken_bytes; /* and taken */
-	unsigned char carry[READABLE_CARRY_BYTES];
-	size_t carry_bytes;
+	struct readable_hand hand;
+	bool writing; /* a sink call is in hand */
 	uint64_t taken_bytes;
 	uint64_t read_bytes; /* by a conduit that is over, */
 	uint64_t total_bytes;

@@ -175,7 +175,9 @@ bool readable_take_turn(struct readable *readable)
 {
 	struct list *first;
 
-	while (readable->state != STREAM_STATE_PAUSED && (first = list_first(&readable->reads)))
+	if (readable->state == STREAM_STATE_PAUSED)
+		return false;
+	while ((first = list_first(&readable->reads)))
 		if (!serve(readable, container_of(first, struct readable_read, link)))
 			break;
 	if (readable_end_write(readable))
