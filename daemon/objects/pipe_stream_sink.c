@@ -276,10 +276,9 @@ int pipe_stream_open(struct pipe *pipe, struct refusal *refusal)
 
 void pipe_stream_fini(struct pipe *pipe)
 {
-	/* Also one that has closed: it looks at its observers once more. */
-	stream_unobserve(&pipe->observer);
 	if (!pipe->stream)
 		return;
+	stream_unobserve(&pipe->observer);
 	abort_stream(pipe);
 	pipe->stream = NULL;
 }
