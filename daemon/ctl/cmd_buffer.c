@@ -36,7 +36,7 @@ static void reply_buffer(struct call *call, const struct buffer *buffer)
 	call_reply(call, &args);
 }
 
-static void made(void *data, int result, struct buffer *buffer, const struct refusal *refusal)
+void cmd_buffer_made(void *data, int result, struct buffer *buffer, const struct refusal *refusal)
 {
 	struct call *call = data;
 
@@ -76,7 +76,7 @@ static int alloc(struct call *call, struct refusal *refusal)
 	if (r == 0)
 		r = parse_alloc(call_args(call), &request, refusal);
 	if (r == 0)
-		r = buffer_alloc(call_holder(call), &request, made, call, refusal);
+		r = buffer_alloc(call_holder(call), &request, cmd_buffer_made, call, refusal);
 	labels_fini(&request.labels);
 	return r;
 }
@@ -95,13 +95,15 @@ static int from_source(struct call *call, struct buffer_request *request, struct
 	if (source_fd < 0 && call_take_no_more(call, refusal))
 		return REFUSED;
 	if (source_fd < 0)
-		return buffer_from_text(call_holder(call), request, text, made, call, refusal);
+		return buffer_from_text(call_holder(call), request, text, cmd_buffer_made, call,
+					refusal);
 	if (text)
 		r = refuse_text(refusal, REFUSAL_PARAMETER, "data");
 	else if (call_take_no_more(call, refusal))
 		r = REFUSED;
 	else
-		r = buffer_from_fd(call_holder(call), request, source_fd, made, call, refusal);
+		r = buffer_from_fd(call_holder(call), request, source_fd, cmd_buffer_made, call,
+				   refusal);
 	if (r)
 		fd_close(source_fd);
 	return r;
@@ -256,16 +258,7 @@ static int read_text(struct call *call, struct refusal *refusal)
 
 static void write_done(void *data, int result, uint64_t bytes, const struct refusal *refusal)
 {
-	struct call *call = data;
-	struct args args;
-
-	if (result) {
-		call_fail(call, result, refusal);
-		return;
-	}
-	args_init(&args);
-	view_count(&args, "bytesWritten", bytes);
-	call_reply(call, &args);
+	cmd_buffer_reply_int(data, result, "bytesWritten", (int64_t)bytes, refusal);
 }
 
 static int write_text(struct call *call, struct refusal *refusal)
