@@ -317,17 +317,26 @@ class Concat(BufferTest):
         self.assertEqual(pools - 1, len(list(self.client.more(POOL + "List"))))
 
     def test_sources_may_be_freed_meanwhile(self):
-        content = random_bytes(5 * MIB, SEED)
-        other, wanted = self.connect(), self.buffer(2 * content)
+        """What is joined stays until it is: nobody gets its memory, though it is free to ask."""
+        content, other = random_bytes(5 * MIB, SEED), self.connect()
+        wanted = self.buffer(2 * content)
         for _ in range(5):
-            source = self.buffer(content)
+            other.call(POOL + "Create", {"context": {"name": "tight", "sizeBytes": len(content)}})
+            source = self.buffer(length=len(content), client=other, pool="tight")
+            other.call(BUFFER + "Copy", {"source": wanted["id"], "target": source["id"]})
             self.client.send(BUFFER + "Concat", {"sources": [source["id"]] * 2})
             other.call(DAEMON + "Ping")
             other.call(BUFFER + "Free", {"id": source["id"]})
+            try:
+                # All of the pool: there is room for it only once they are joined.
+                self.buffer(length=len(content), client=other, pool="tight", fill="x")
+            except VarlinkError as error:
+                self.assertEqual(POOL + "PoolFull", error.name)
             made = self.client.receive_for(BUFFER + "Concat").parameters["buffer"]
             self.assertEqual(0, self.call("Compare", source=made["id"],
                                           target=wanted["id"])["order"])
             self.call("Free", id=made["id"])
+            other.call(POOL + "Destroy", {"name": "tight"})
 
     def test_many_sources(self):
         buffers = [self.buffer(bytes([number])) for number in range(100)]
