@@ -13,6 +13,7 @@ struct buffer;
 struct fault;
 struct job;
 struct job_record;
+struct job_runtime;
 struct labels;
 struct pool;
 struct store;
@@ -47,7 +48,7 @@ void view_stream(struct args *args, const struct stream *stream);
 /* Nothing where there are none. */
 void view_steps(struct args *args, const struct stream_options *options);
 
-void view_job_runtime(struct args *args, const struct job *job);
+void view_job_runtime(struct args *args, const struct job_runtime *runtime);
 /* `context` and `runtime`. */
 void view_job(struct args *args, const struct job *job);
 /* io.forebay.job.RunRecord. */
