@@ -14,6 +14,7 @@ SEED = 20
 
 class BufferTest(ForebayTest):
     engines = ("auto",)
+    pool_bytes = POOL_BYTES
 
     @classmethod
     def warm_up(cls, client):
@@ -30,11 +31,11 @@ class BufferTest(ForebayTest):
 
     def setUp(self):
         super().setUp()
-        self.client.call(POOL + "Create", {"context": {"name": "test", "sizeBytes": POOL_BYTES}})
+        self.client.call(POOL + "Create", {"context": {"name": "test", "sizeBytes": self.pool_bytes}})
         reply = self.client.call_reply(POOL + "Acquire", {"name": "test"})
         memory, words = (reply.fds[reply.parameters[name]] for name in (
             "fileDescriptorIndex", "versionFileDescriptorIndex"))
-        self.map = self.cleanup.enter_context(mmap.mmap(memory, POOL_BYTES))
+        self.map = self.cleanup.enter_context(mmap.mmap(memory, self.pool_bytes))
         mapped = self.cleanup.enter_context(mmap.mmap(words, 0))
         self.words = memoryview(mapped).cast("Q")
         self.cleanup.callback(self.words.release)
