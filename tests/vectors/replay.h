@@ -3,7 +3,7 @@
 #define FOREBAY_TESTS_VECTORS_REPLAY_H
 
 /*
- * Replays recorded answers of Node against the objects that the daemon links. A kind is one
+ * Replays recorded answers of Node against the objects that the daemon links, or libforebay. A kind is one
  * file format; its function gets one entry of the file's list at a time and says what came
  * of it. It holds no rule of the thing under test: it turns the entry into calls and
  * compares what comes back.
@@ -40,6 +40,9 @@ extern const struct replay_kind replay_buffer_ops;
 extern const struct replay_kind replay_dataview;
 extern const struct replay_kind replay_dataview_f16;
 extern const struct replay_kind replay_encodings;
+extern const struct replay_kind replay_library_buffer_ops;
+extern const struct replay_kind replay_library_dataview;
+extern const struct replay_kind replay_library_encodings;
 extern const struct replay_kind replay_flow_trace;
 extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;

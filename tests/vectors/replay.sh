@@ -51,7 +51,7 @@ must_see() {
 	local kind=$1 change
 	shift
 	for change in "$@"; do
-		sed "s/$change/" "$vectors/$kind.json" >"$TMPDIR/$kind.json"
+		sed "s/$change/" "$vectors/${kind#library_}.json" >"$TMPDIR/$kind.json"
 		must_fail "changed by $change" "$kind" "$TMPDIR/$kind.json"
 	done
 }
@@ -68,6 +68,11 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 	'"source":"01"/"source":"02"' '"hex":"0002000301"/"hex":"0002000302"' \
 	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
 	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
+must_see library_dataview '"hex":"c2c500/"hex":"c2c501' '"num":"-127"/"num":"-126"' \
+	'"error":"RangeError"/"hex":""'
+must_see library_buffer_ops '"copied":2/"copied":1' '"last":2/"last":1' '"whole":"eeee/"whole":"eeef'
+must_see library_encodings '"written":3/"written":2' '"end_u16":"fffd"/"end_u16":""' \
+	'"out_u16":"fffd"/"out_u16":"fffe"' '"ok":false/"ok":true'
 must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
 must_see flow_trace '"ev":"pause"/"ev":"resume"' '"flowing":false/"flowing":true' \
 	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null' '"rlen":4/"rlen":3' \
@@ -89,5 +94,8 @@ holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.
 holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
 holds_mapping "27 mapped: W25 1, W27 4, W32 22" flow_trace "$vectors/flow_trace.json"
+holds_mapping "81 mapped: A4 46, A8 9, other 24, undefined 2" library_dataview "$vectors/dataview.json"
+holds_mapping "305 mapped: other 305" library_buffer_ops "$vectors/buffer_ops.json"
+holds_mapping "31 mapped: other 31" library_encodings "$vectors/encodings.json"
 
 exit $failed
