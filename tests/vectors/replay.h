@@ -35,6 +35,7 @@ extern const struct replay_kind replay_dataview;
 extern const struct replay_kind replay_dataview_f16;
 extern const struct replay_kind replay_encodings;
 extern const struct replay_kind replay_flow_trace;
+extern const struct replay_kind replay_fs_streams;
 extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;
 

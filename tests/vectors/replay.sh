@@ -71,6 +71,14 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
 must_see flow_trace '"ev":"pause"/"ev":"resume"' \
 	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null'
+must_see fs_streams '"rets":\[true,false\]/"rets":[true,true]' '"drain","cb1 null"/"cb1 null","drain"' \
+	'"bytesWritten":131089/"bytesWritten":131090' '"mode":"755"/"mode":"754"' \
+	'"thrown":"ERR_OUT_OF_RANGE"/"thrown":"ERR_INVALID_ARG_TYPE"' '"fdOpen":true/"fdOpen":false' \
+	'"cb0 ENOSPC"/"cb0 EIO"' '"sizes":\[65536,1\]/"sizes":[1,65536]' '"length":98/"length":97' \
+	'"error":"EEXIST"/"error":null' '"data","end","close"/"data","close"' \
+	'"finish","close"\],"calls"/"close"],"calls"' '"sha":"4bfb889f8f49f283"/"sha":"4bfb889f8f49f284"' \
+	'"cb1 ERR_STREAM_DESTROYED","cb2 BOOM"/"cb1 ERR_STREAM_DESTROYED","cb2 null"' \
+	'"end null","finish","error EIO"/"end null","error EIO","finish"'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -88,5 +96,9 @@ holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.
 holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
 holds_mapping "27 mapped: W25 1, W27 4, W32 22" flow_trace "$vectors/flow_trace.json"
+
+holds_mapping "5 mapped: F10 1, F11 2, F12 1, W25 1" fs_streams "$vectors/fs_streams.json"
+holds_mapping "76 mapped: F10 14, F11 12, F12 12, F8 12, W25 14, W27 12" \
+	fs_streams "$vectors/fs_streams_more.json"
 
 exit $failed
