@@ -38,6 +38,8 @@ static void part_init(struct pipe_flow *pipe, struct pipe_flow_part *part,
 	if (config->writes) {
 		struct flow_config write = *config->write;
 
+		/* The end of a sink call is withheld one at a time. */
+		assert(!config->reads || write.sinks == 1);
 		write.release = true;
 		write.announce_close = true;
 		write.other_side = config->reads;
@@ -81,7 +83,7 @@ void pipe_flow_link(struct pipe_flow *pipe, unsigned int index, bool end)
 	enter(pipe);
 	part->linked = true;
 	part->ends_next = end;
-	part->awaits_drain = false;
+	part->hears_drain = false;
 	if (read_flow_is_ended(&part->read))
 		pipe_flow_defer(pipe, &part->late_end, PIPE_FLOW_STEP_END, index);
 	read_flow_consume(&part->read);
@@ -100,7 +102,7 @@ void pipe_flow_unlink(struct pipe_flow *pipe, unsigned int index)
 
 void pipe_flow_guard(struct pipe_flow *pipe)
 {
-	pipe->guarded = true;
+	pipe_flow_set_phase(pipe, PIPE_FLOW_GUARDED);
 	for (unsigned int i = 0; i + 1 < pipe->count; i++)
 		pipe_flow_link(pipe, i, true);
 }
@@ -140,8 +142,6 @@ void pipe_flow_complete(struct pipe_flow *pipe, unsigned int index, struct flow_
 	struct pipe_flow_part *part = &pipe->parts[index];
 
 	enter(pipe);
-	if (part->in_hand == sink)
-		part->in_hand = NULL;
 	if (error)
 		flow_fail(&part->write, sink, error);
 	else if (part->reads && output_is_full(part))
@@ -268,6 +268,11 @@ bool pipe_flow_next_deferred(struct pipe_flow *pipe, struct pipe_flow_action *re
 			return false;
 	} while (!given);
 	return true;
+}
+
+bool pipe_flow_wants(const struct pipe_flow_part *part)
+{
+	return pipe_flow_is_destroyed(part) || read_flow_wants(&part->read);
 }
 
 bool pipe_flow_is_destroyed(const struct pipe_flow_part *part)

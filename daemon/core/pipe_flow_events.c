@@ -22,6 +22,21 @@ struct pipe_flow_frame *pipe_flow_frame_push(struct pipe_flow *pipe, enum pipe_f
 	return frame;
 }
 
+#define BIT(phase) (1u << PIPE_FLOW_##phase)
+
+static const uint8_t allowed[] = {
+	[PIPE_FLOW_LOOSE] = BIT(GUARDED),
+	[PIPE_FLOW_GUARDED] = BIT(GIVING_UP) | BIT(DONE),
+	[PIPE_FLOW_GIVING_UP] = BIT(DONE),
+	[PIPE_FLOW_DONE] = 0,
+};
+
+void pipe_flow_set_phase(struct pipe_flow *pipe, enum pipe_flow_phase to)
+{
+	assert(allowed[pipe->phase] & (1u << to));
+	pipe->phase = to;
+}
+
 void pipe_flow_defer(struct pipe_flow *pipe, struct pipe_flow_step *step,
 		     enum pipe_flow_step_kind kind, unsigned int part)
 {
@@ -52,7 +67,7 @@ bool pipe_flow_settle(struct pipe_flow_part *part)
 
 void pipe_flow_hold(struct pipe_flow *pipe, unsigned int part)
 {
-	pipe->parts[part].awaits_drain = true;
+	pipe->parts[part].hears_drain = true;
 	read_flow_pause(&pipe->parts[part].read);
 	pipe_flow_frame_push(pipe, PIPE_FLOW_FRAME_READ, part);
 }
@@ -110,13 +125,13 @@ static void step_over(struct pipe_flow *pipe, unsigned int index)
 
 static void guard(struct pipe_flow *pipe, int error)
 {
-	if (!pipe->guarded || !error)
+	if (pipe->phase == PIPE_FLOW_LOOSE || !error)
 		return;
 	if (!pipe->error || pipe->error == FLOW_ERROR_PREMATURE_CLOSE)
 		pipe->error = error;
-	if (pipe->giving_up)
+	if (pipe->phase != PIPE_FLOW_GUARDED)
 		return;
-	pipe->giving_up = true;
+	pipe_flow_set_phase(pipe, PIPE_FLOW_GIVING_UP);
 	pipe_flow_frame_push(pipe, PIPE_FLOW_FRAME_GIVE_UP, 0);
 }
 
@@ -125,10 +140,10 @@ static void guard_closed(struct pipe_flow *pipe)
 	for (unsigned int i = 0; i < pipe->count; i++)
 		if (!pipe->parts[i].closed)
 			return;
-	if (pipe->guarded && !pipe->done) {
-		pipe->done = true;
-		pipe_flow_defer(pipe, &pipe->done_step, PIPE_FLOW_STEP_DONE, 0);
-	}
+	if (pipe->phase == PIPE_FLOW_LOOSE || pipe->phase == PIPE_FLOW_DONE)
+		return;
+	pipe_flow_set_phase(pipe, PIPE_FLOW_DONE);
+	pipe_flow_defer(pipe, &pipe->done_step, PIPE_FLOW_STEP_DONE, 0);
 }
 
 static bool finished(struct pipe_flow *pipe, unsigned int index, int error,
@@ -167,7 +182,7 @@ static bool run_drain(struct pipe_flow *pipe, struct pipe_flow_frame *frame,
 	if (frame->stage++ == 0)
 		return tell(action, frame->part, PIPE_FLOW_EVENT_DRAIN, 0);
 	pipe->depth--;
-	if (before && before->linked && before->awaits_drain)
+	if (before && before->linked && before->hears_drain)
 		read_flow_resume(&before->read);
 	return false;
 }
@@ -200,7 +215,7 @@ static bool run_end(struct pipe_flow *pipe, struct pipe_flow_frame *frame,
 		return tell(action, part, PIPE_FLOW_EVENT_END, 0);
 	case 1:
 		frame->error = pipe->parts[part].linked && pipe->parts[part].ends_next;
-		if (pipe->parts[part].linked && (pipe->guarded || !frame->error))
+		if (pipe->parts[part].linked && (pipe->phase != PIPE_FLOW_LOOSE || !frame->error))
 			pipe_flow_frame_push(pipe, PIPE_FLOW_FRAME_UNLINK, part);
 		return false;
 	case 2:
@@ -400,10 +415,8 @@ static bool on_sink(struct pipe_flow_part *part, const struct flow_action *write
 	action->what = PIPE_FLOW_DO_WRITE;
 	action->sink = write->sink;
 	part->in_call = true;
-	if (part->reads) {
-		part->in_hand = write->sink;
+	if (part->reads)
 		part->length_before = read_flow_length(&part->read);
-	}
 	return true;
 }
 
@@ -464,10 +477,17 @@ static bool run_write_side(struct pipe_flow *pipe, unsigned int index,
 	return false;
 }
 
-static bool run_wrote(struct pipe_flow *pipe, unsigned int part)
+/* The end of the write may have left answers, which are given before anything is waited for. */
+static bool run_wrote(struct pipe_flow *pipe, struct pipe_flow_frame *frame)
 {
-	pipe->depth--;
-	if (!flow_judge(&pipe->parts[part + 1].write) && pipe->parts[part].linked)
+	unsigned int part = frame->part;
+	bool go_on = flow_judge(&pipe->parts[part + 1].write);
+
+	*frame = (struct pipe_flow_frame){
+		.kind = PIPE_FLOW_FRAME_WRITE,
+		.part = (uint8_t)(part + 1),
+	};
+	if (!go_on && pipe->parts[part].linked)
 		pipe_flow_hold(pipe, part);
 	return false;
 }
@@ -492,7 +512,7 @@ bool pipe_flow_run(struct pipe_flow *pipe, struct pipe_flow_action *action)
 	case PIPE_FLOW_FRAME_WRITE:
 		return run_write_side(pipe, frame->part, action);
 	case PIPE_FLOW_FRAME_WROTE:
-		return run_wrote(pipe, frame->part);
+		return run_wrote(pipe, frame);
 	case PIPE_FLOW_FRAME_FINAL:
 		return run_final(pipe, frame);
 	case PIPE_FLOW_FRAME_UNLINK:

@@ -36,6 +36,8 @@ enum pipe_flow_step_kind {
 struct pipe_flow_frame *pipe_flow_frame_push(struct pipe_flow *pipe, enum pipe_flow_frame_kind kind,
 					     unsigned int part);
 
+void pipe_flow_set_phase(struct pipe_flow *pipe, enum pipe_flow_phase to);
+
 void pipe_flow_defer(struct pipe_flow *pipe, struct pipe_flow_step *step,
 		     enum pipe_flow_step_kind kind, unsigned int part);
 

@@ -18,6 +18,20 @@
  *   - READ is not asked for again before a push (an empty one too), or the end, answered it.
  */
 
+#define BIT(mode) (1u << READ_FLOW_##mode)
+
+static const uint8_t allowed[] = {
+	[READ_FLOW_IDLE] = BIT(FLOWING) | BIT(PAUSED),
+	[READ_FLOW_FLOWING] = BIT(PAUSED),
+	[READ_FLOW_PAUSED] = BIT(FLOWING) | BIT(PAUSED),
+};
+
+static void set_mode(struct read_flow *flow, enum read_flow_mode to)
+{
+	assert(allowed[flow->mode] & (1u << to));
+	flow->mode = to;
+}
+
 /* A call from within another one: its loop ends where the other goes on. */
 static void enter(struct read_flow *flow)
 {
@@ -133,7 +147,7 @@ void read_flow_pause(struct read_flow *flow)
 	enter(flow);
 	if (flow->mode == READ_FLOW_PAUSED)
 		return;
-	flow->mode = READ_FLOW_PAUSED;
+	set_mode(flow, READ_FLOW_PAUSED);
 	read_flow_frame_push(flow, READ_FLOW_FRAME_PAUSED, 0);
 }
 
@@ -141,7 +155,7 @@ void read_flow_resume(struct read_flow *flow)
 {
 	if (flow->mode == READ_FLOW_FLOWING)
 		return;
-	flow->mode = flow->watched ? READ_FLOW_PAUSED : READ_FLOW_FLOWING;
+	set_mode(flow, flow->watched ? READ_FLOW_PAUSED : READ_FLOW_FLOWING);
 	if (flow->resume_due)
 		return;
 	flow->resume_due = true;
@@ -167,7 +181,7 @@ void read_flow_watch(struct read_flow *flow)
 	flow->watched = true;
 	flow->need_readable = true;
 	flow->readable_due = false;
-	flow->mode = READ_FLOW_PAUSED;
+	set_mode(flow, READ_FLOW_PAUSED);
 	if (flow->length > 0)
 		read_flow_say_readable(flow);
 	else if (!flow->reading)

@@ -73,7 +73,15 @@ struct read_flow_config {
 	uint32_t *tickets;	  /* as flow_config::tickets; may be NULL */
 };
 
-/* Without a consumer yet, or going, or paused. */
+/*
+ *	IDLE ──consume, resume──▶ FLOWING ◀──resume── PAUSED
+ *	  │                          └──pause, watch────▶ ▲
+ *	  └──────────────pause, watch─────────────────────┘
+ *
+ * IDLE		nobody has asked for anything yet; the caller moves it on
+ * FLOWING	every chunk goes to the consumer as it comes
+ * PAUSED	nothing is delivered but what an explicit read asks for
+ */
 enum read_flow_mode {
 	READ_FLOW_IDLE,
 	READ_FLOW_FLOWING,

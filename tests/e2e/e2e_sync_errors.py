@@ -77,8 +77,10 @@ class Traced(ForebayTest):
         """From one failed sync to the next sync; returns the bytes written past the cache."""
         sync = next(i for i, call in enumerate(calls) if "fdatasync(" in call)
         fresh = re.search(r"fdatasync\((\d+)", calls[sync])[1]
+        # Syncs run beside writes: what was on its way when this one failed comes first.
+        reopened = next(i for i, call in enumerate(calls) if "/proc/self/fd/" in call)
         opened, direct, written = set(), set(), {}
-        for call in calls[:sync]:
+        for call in calls[reopened:sync]:
             found = re.search(r"open(?:at)?\(.*/proc/self/fd/.* = (\d+)<", call)
             if found:
                 (direct if "O_DIRECT" in call else opened).add(found[1])

@@ -29,6 +29,7 @@ static struct {
 	struct read_chunk chunks[CHUNKS_MAX];
 	unsigned int count;
 	uint64_t at_hand[4]; /* pushed while READ is being performed; 0: no more */
+	bool has_nothing;    /* every READ is answered with an empty push */
 	bool pauses;	     /* while DELIVER is being performed */
 	bool keeps;	     /* RELEASE is not over at once */
 	char log[4096];
@@ -87,6 +88,8 @@ static void perform_read(const struct read_flow_action *action)
 	for (int i = 0; i < 4 && bench.at_hand[i] > 0; i++)
 		push(bench.at_hand[i]);
 	memset(bench.at_hand, 0, sizeof(bench.at_hand));
+	if (bench.has_nothing)
+		push(0);
 }
 
 static void perform_release(const struct read_flow_action *action)
@@ -207,7 +210,7 @@ START_TEST(paused_it_is_read_to_the_mark_and_no_further)
 	ck_assert_uint_eq(read_flow_length(&bench.flow), 20);
 	read_flow_resume(&bench.flow);
 	later();
-	saw("G d1:0+10* r16 d2:0+10*");
+	saw("G r16 d1:0+10* d2:0+10*");
 }
 END_TEST
 
@@ -218,7 +221,9 @@ START_TEST(with_a_mark_of_zero_it_is_read_on_demand_only)
 	later();
 	saw("");
 	read_some(1);
-	saw("r1 d1:0+1");
+	saw("d1:0+1");
+	read_some(2);
+	saw("r2");
 	start(0);
 	later();
 	saw("");
@@ -233,7 +238,7 @@ START_TEST(what_is_pushed_twice_in_one_read_is_delivered_in_order)
 	bench.at_hand[0] = 4;
 	bench.at_hand[1] = 5;
 	consume();
-	saw("r16 G d1:0+4* r16 d2:0+5*");
+	saw("r16 G r16 d1:0+4* d2:0+5*");
 }
 END_TEST
 
@@ -244,7 +249,7 @@ START_TEST(a_pause_while_delivering_leaves_the_rest)
 	bench.at_hand[1] = 5;
 	bench.pauses = true;
 	consume();
-	saw("r16 G d1:0+4* P r16");
+	saw("r16 G r16 d1:0+4* P");
 	ck_assert_int_eq(read_flow_mode(&bench.flow), READ_FLOW_PAUSED);
 	ck_assert_uint_eq(read_flow_length(&bench.flow), 5);
 }
@@ -321,6 +326,32 @@ START_TEST(the_end_comes_when_everything_was_delivered)
 	saw("G d1:0+3* END R C");
 	ck_assert(read_flow_is_ended(&bench.flow));
 	ck_assert(read_flow_is_closed(&bench.flow));
+}
+END_TEST
+
+START_TEST(what_is_put_back_before_the_end_was_told_comes_before_it)
+{
+	start(16);
+	push(3);
+	end();
+	read_some(READ_FLOW_ALL);
+	ck_assert(read_flow_unshift(&bench.flow, &bench.chunks[0]));
+	now();
+	later();
+	saw("d1:0+3*");
+	read_some(READ_FLOW_ALL);
+	later();
+	saw("d1:0+3* END R C");
+}
+END_TEST
+
+/* Once each by resume, before it flows, after it flowed, and by what looks whether to go on. */
+START_TEST(a_source_that_has_nothing_at_hand_is_not_asked_for_ever)
+{
+	start(16);
+	bench.has_nothing = true;
+	consume();
+	saw("r16 G r16 r16 r16");
 }
 END_TEST
 
@@ -491,6 +522,8 @@ static void add_tests(TCase *tcase)
 	tcase_add_test(tcase, a_read_that_is_too_large_is_refused);
 	tcase_add_test(tcase, what_was_put_back_comes_first_and_whole);
 	tcase_add_test(tcase, the_end_comes_when_everything_was_delivered);
+	tcase_add_test(tcase, what_is_put_back_before_the_end_was_told_comes_before_it);
+	tcase_add_test(tcase, a_source_that_has_nothing_at_hand_is_not_asked_for_ever);
 	tcase_add_test(tcase, a_push_after_the_end_destroys_it);
 	tcase_add_test(tcase, what_a_destroyed_source_held_can_be_taken_back);
 	tcase_add_test(tcase, close_waits_for_the_release);

@@ -23,6 +23,12 @@ struct replay_verdict {
 	const char *rule;
 };
 
+/* Where nothing departs from Node. */
+static inline struct replay_verdict replay_verdict(bool passed)
+{
+	return (struct replay_verdict){ .passed = passed };
+}
+
 struct replay_kind {
 	const char *name;
 	const char *list; /* the file's member that holds the entries */

@@ -69,8 +69,9 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
 	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
 must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
-must_see flow_trace '"ev":"pause"/"ev":"resume"' \
-	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null'
+must_see flow_trace '"ev":"pause"/"ev":"resume"' '"flowing":false/"flowing":true' \
+	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null' '"rlen":4/"rlen":3' \
+	'"ev":"unpipe"/"ev":"drain"' '"got":null/"got":0'
 must_see fs_streams '"rets":\[true,false\]/"rets":[true,true]' '"drain","cb1 null"/"cb1 null","drain"' \
 	'"bytesWritten":131089/"bytesWritten":131090' '"mode":"755"/"mode":"754"' \
 	'"thrown":"ERR_OUT_OF_RANGE"/"thrown":"ERR_INVALID_ARG_TYPE"' '"fdOpen":true/"fdOpen":false' \
@@ -96,7 +97,6 @@ holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.
 holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
 holds_mapping "27 mapped: W25 1, W27 4, W32 22" flow_trace "$vectors/flow_trace.json"
-
 holds_mapping "5 mapped: F10 1, F11 2, F12 1, W25 1" fs_streams "$vectors/fs_streams.json"
 holds_mapping "76 mapped: F10 14, F11 12, F12 12, F8 12, W25 14, W27 12" \
 	fs_streams "$vectors/fs_streams_more.json"

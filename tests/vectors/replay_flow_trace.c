@@ -18,8 +18,9 @@
  *	W32	destroying does not wait for the sink call in hand, nor for the step's
  *
  * That is decided from what Node did, never from the flow: W27 shows in the log as a write
- * between the failure and its end, the others as the destination let go there and then. From there on, and in every scenario at its end,
- * trace_run_wind_up() says what may not be lost; and the outcome must be Node's all the same.
+ * between the failure and its end, the others as the destination let go there and then. From
+ * there on, and in every scenario at its end, trace_run_wind_up() says what may not be lost;
+ * and the outcome must be Node's all the same.
  */
 
 struct touch {
@@ -165,7 +166,7 @@ static struct replay_verdict scenario_run(const cJSON *scenario)
 	int number = 0;
 
 	if (!trace_run_init(&run, scenario))
-		return (struct replay_verdict){ .passed = false };
+		return replay_verdict(false);
 	cJSON_ArrayForEach(turn, cJSON_GetObjectItemCaseSensitive(scenario, "turns"))
 		if (passed)
 			passed = turn_run(&run, turn, number++, &touch);

@@ -136,7 +136,7 @@ static struct replay_verdict scenario_run(const cJSON *scenario)
 	int number = 0;
 
 	if (!run_init(&run, scenario))
-		return (struct replay_verdict){ .passed = false };
+		return replay_verdict(false);
 	touch = replay_writable_touch(scenario);
 	cJSON_ArrayForEach(turn, turns)
 		if (!turn_run(&run, turn, number++, &touch)) {
