@@ -44,6 +44,7 @@ extern const struct replay_kind replay_library_buffer_ops;
 extern const struct replay_kind replay_library_dataview;
 extern const struct replay_kind replay_library_encodings;
 extern const struct replay_kind replay_flow_trace;
+extern const struct replay_kind replay_fs_streams;
 extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;
 

@@ -77,6 +77,14 @@ must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
 must_see flow_trace '"ev":"pause"/"ev":"resume"' '"flowing":false/"flowing":true' \
 	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null' '"rlen":4/"rlen":3' \
 	'"ev":"unpipe"/"ev":"drain"' '"got":null/"got":0'
+must_see fs_streams '"rets":\[true,false\]/"rets":[true,true]' '"drain","cb1 null"/"cb1 null","drain"' \
+	'"bytesWritten":131089/"bytesWritten":131090' '"mode":"755"/"mode":"754"' \
+	'"thrown":"ERR_OUT_OF_RANGE"/"thrown":"ERR_INVALID_ARG_TYPE"' '"fdOpen":true/"fdOpen":false' \
+	'"cb0 ENOSPC"/"cb0 EIO"' '"sizes":\[65536,1\]/"sizes":[1,65536]' '"length":98/"length":97' \
+	'"error":"EEXIST"/"error":null' '"data","end","close"/"data","close"' \
+	'"finish","close"\],"calls"/"close"],"calls"' '"sha":"4bfb889f8f49f283"/"sha":"4bfb889f8f49f284"' \
+	'"cb1 ERR_STREAM_DESTROYED","cb2 BOOM"/"cb1 ERR_STREAM_DESTROYED","cb2 null"' \
+	'"end null","finish","error EIO"/"end null","error EIO","finish"'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -97,5 +105,8 @@ holds_mapping "27 mapped: W25 1, W27 4, W32 22" flow_trace "$vectors/flow_trace.
 holds_mapping "81 mapped: A4 46, A8 9, other 24, undefined 2" library_dataview "$vectors/dataview.json"
 holds_mapping "305 mapped: other 305" library_buffer_ops "$vectors/buffer_ops.json"
 holds_mapping "31 mapped: other 31" library_encodings "$vectors/encodings.json"
+holds_mapping "5 mapped: F10 1, F11 2, F12 1, W25 1" fs_streams "$vectors/fs_streams.json"
+holds_mapping "76 mapped: F10 14, F11 12, F12 12, F8 12, W25 14, W27 12" \
+	fs_streams "$vectors/fs_streams_more.json"
 
 exit $failed
