@@ -336,7 +336,7 @@ START_TEST(an_open_that_is_refused_says_why)
 }
 END_TEST
 
-START_TEST(a_failure_comes_behind_the_bytes_before_it)
+START_TEST(a_failure_is_told_with_what_failed)
 {
 	struct forebay_readable *readable;
 	struct forebay_reply reply;
@@ -606,7 +606,7 @@ static Suite *readable_suite(void)
 	tcase_add_test(readables, a_wait_in_between_takes_nothing_from_the_loop);
 	tcase_add_test(readables, what_is_paused_comes_to_a_stop_and_goes_on);
 	tcase_add_test(readables, an_open_that_is_refused_says_why);
-	tcase_add_test(readables, a_failure_comes_behind_the_bytes_before_it);
+	tcase_add_test(readables, a_failure_is_told_with_what_failed);
 	tcase_add_test(readables, an_aborted_one_says_so);
 	tcase_add_test(readables, one_that_is_closed_is_gone);
 	tcase_add_test(readables, a_daemon_that_dies_ends_every_wait);
