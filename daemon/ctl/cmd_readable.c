@@ -47,7 +47,7 @@ static void opened(void *data, int result, struct readable *readable, struct str
 int cmd_readable_open(struct call *call, struct refusal *refusal)
 {
 	const cJSON *args = call_args(call);
-	struct readable_request request = { .ring_bytes = OPTION_UNSET };
+	struct readable_request request = { .source.fd = -1, .ring_bytes = OPTION_UNSET };
 	int r = stream_param_source(args, &request.source, refusal);
 
 	if (r == 0)

@@ -139,6 +139,14 @@ static int keep_request(struct pipe *pipe, struct stream_request *request)
 	return 0;
 }
 
+/* Buffers of one slab, or parts of one buffer, may share memory and yet be apart. */
+static bool overlap(const struct buffer *one, const struct buffer *other)
+{
+	return one == other ||
+	       (one->backing == other->backing && one->offset < other->offset + other->length &&
+		other->offset < one->offset + one->length);
+}
+
 static int take_buffer(struct pipe *pipe, struct holder *holder, const struct pipe_request *request,
 		       struct refusal *refusal)
 {
@@ -160,7 +168,7 @@ static int take_buffer(struct pipe *pipe, struct holder *holder, const struct pi
 		return 0;
 	/* It would read what it has written. */
 	r = buffer_find(holder->user, request->source.buffer, &buffer, refusal);
-	if (r == 0 && buffer->backing == pipe->buffer->backing)
+	if (r == 0 && overlap(buffer, pipe->buffer))
 		r = refuse_text(refusal, REFUSAL_PARAMETER, "buffer");
 	return r;
 }

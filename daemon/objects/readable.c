@@ -16,6 +16,9 @@
 /* Pieces that one sink call may gather. */
 #define SINK_WRITES 64
 
+/* Of those that have ended, so many of each connection can be asked how. */
+#define ENDED_KEEP_COUNT 16
+
 void readable_set_state(struct readable *readable, enum stream_state state)
 {
 	if (state == readable->state)
@@ -26,19 +29,28 @@ void readable_set_state(struct readable *readable, enum stream_state state)
 	readable->state = state;
 }
 
+/* What counts against the user's limits. */
+static void give_back(struct readable *readable)
+{
+	readable_ring_fini(readable);
+	if (readable->charged)
+		user_discharge(readable->user, QUOTA_STREAMS, 1);
+	readable->charged = false;
+	user_discharge(readable->user, QUOTA_RING_BYTES, readable->charged_ring_bytes);
+	readable->charged_ring_bytes = 0;
+}
+
 static void readable_free(struct readable *readable)
 {
 	struct user *user = readable->user;
 
+	/* Another connection may have asked for it just now. */
 	readable_end_reads(readable);
 	conduit_fini(&readable->conduit);
-	readable_ring_fini(readable);
+	give_back(readable);
 	list_remove(&readable->holder_link);
 	list_remove(&readable->registry_link);
 	id_map_remove(&user->registry->readable_ids, readable->id);
-	if (readable->charged)
-		user_discharge(user, QUOTA_STREAMS, 1);
-	user_discharge(user, QUOTA_RING_BYTES, readable->charged_ring_bytes);
 	free(readable->path);
 	free(readable);
 	user_release(user);
@@ -184,6 +196,19 @@ static enum stream_state end_state(const struct readable *readable)
 	return readable->conduit.outcome == 0 ? STREAM_STATE_FINISHED : STREAM_STATE_FAILED;
 }
 
+static void keep_ended(struct readable *readable)
+{
+	struct holder *holder = readable->holder;
+
+	list_remove(&readable->holder_link);
+	list_append(&holder->ended_readables, &readable->holder_link);
+	if (++holder->ended_readable_count <= ENDED_KEEP_COUNT)
+		return;
+	holder->ended_readable_count--;
+	readable_free(
+		container_of(list_first(&holder->ended_readables), struct readable, holder_link));
+}
+
 /* What is asked for later is kept, all else is given back. */
 static void on_done(struct conduit *conduit)
 {
@@ -204,7 +229,10 @@ static void on_done(struct conduit *conduit)
 	conduit_fini(conduit);
 	readable_ring_tell_end(readable);
 	readable_end_reads(readable);
-	if (!readable->holder)
+	give_back(readable);
+	if (readable->holder)
+		keep_ended(readable);
+	else
 		readable_free(readable);
 }
 
@@ -232,18 +260,25 @@ static bool is_running(const struct readable *readable)
 	       !stream_state_is_terminal(readable->state);
 }
 
-void readable_fail_users_of(struct registry *registry, const struct pool *pool)
+static struct readable *find_user_of(const struct registry *registry, const struct pool *pool)
 {
-	struct list *next;
-
-	for (struct list *link = registry->readables.next; link != &registry->readables;
-	     link = next) {
+	list_for_each(link, &registry->readables) {
 		struct readable *readable = container_of(link, struct readable, registry_link);
 
-		next = link->next;
-		if (is_running(readable) && conduit_source_reads(readable->conduit.source, pool))
-			readable_fail(readable, "pool", -ECANCELED);
+		if (is_running(readable) && !fault_is_set(&readable->conduit.fault) &&
+		    conduit_source_reads(readable->conduit.source, pool))
+			return readable;
 	}
+	return NULL;
+}
+
+void readable_fail_users_of(struct registry *registry, const struct pool *pool)
+{
+	struct readable *readable;
+
+	/* One that ends may take another one with it, so each is looked for anew. */
+	while ((readable = find_user_of(registry, pool)))
+		readable_fail(readable, "pool", -ECANCELED);
 }
 
 /* ---- opening ---- */
@@ -459,10 +494,11 @@ int readable_abort(struct readable *readable, uint64_t *ret_discarded_bytes,
 void readable_get_runtime(const struct readable *readable, struct readable_runtime *ret_runtime)
 {
 	bool running = is_running(readable);
+	bool paused = running && readable->ring.paused;
 
 	*ret_runtime = (struct readable_runtime){
 		.id = readable->id,
-		.state = readable->state,
+		.state = paused ? STREAM_STATE_PAUSED : readable->state,
 		.owner_uid = readable->user->uid,
 		.high_water_mark = readable->conduit.mark,
 		.readable_length = running ? readable_length(readable) : 0,

@@ -5,8 +5,8 @@
 /*
  * Readable streams: a source, through steps, read ahead to a mark and taken by a client, by
  * calls or through a ring the other way round (proto/ring.h). What is not taken is not read.
- * It belongs to the connection that opened it and goes with it; once it has ended it stays
- * until then, so that it can be asked how. Loop thread only.
+ * It belongs to the connection that opened it and goes with it; once it has ended it holds
+ * nothing more and stays, with a few others, so that it can be asked how. Loop thread only.
  *
  *	readable.c		the object itself, and who may find it
  *	readable_take.c		what is taken by calls

@@ -156,6 +156,8 @@ int holder_init(struct holder *holder, struct registry *registry, uid_t uid)
 	list_init(&holder->pools);
 	list_init(&holder->streams);
 	list_init(&holder->readables);
+	list_init(&holder->ended_readables);
+	holder->ended_readable_count = 0;
 	holder->last_ended = NULL;
 	holder->gone = false;
 	return 0;
@@ -171,6 +173,8 @@ void holder_gone(struct holder *holder)
 	while ((link = list_take_first(&holder->streams)))
 		stream_holder_gone(container_of(link, struct stream, holder_link));
 	while ((link = list_first(&holder->readables)))
+		readable_holder_gone(container_of(link, struct readable, holder_link));
+	while ((link = list_first(&holder->ended_readables)))
 		readable_holder_gone(container_of(link, struct readable, holder_link));
 	if (holder->last_ended)
 		stream_leave_last(holder->last_ended);

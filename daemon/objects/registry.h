@@ -83,9 +83,11 @@ struct user {
  */
 struct holder {
 	struct user *user;
-	struct list pools;	   /* pool::holder_link, connection lifetime */
-	struct list streams;	   /* stream::holder_link */
-	struct list readables;	   /* readable::holder_link */
+	struct list pools;	     /* pool::holder_link, connection lifetime */
+	struct list streams;	     /* stream::holder_link */
+	struct list readables;	     /* readable::holder_link, those that have not ended */
+	struct list ended_readables; /* readable::holder_link, oldest first */
+	uint32_t ended_readable_count;
 	struct stream *last_ended; /* kept while the connection lives; NULL: none */
 	bool gone;		   /* the connection is dead; calls of its may still be going on */
 };
