@@ -241,11 +241,13 @@ START_TEST(a_loop_of_ones_own_is_woken_while_there_is_something)
 		}
 	}
 	ck_assert_uint_eq(position, MIB);
-	/* The end is told once, and then there is nothing to do any more. */
-	ck_assert_int_eq(forebay_readable_dispatch(readable, &events), 0);
-	ck_assert_uint_eq(events, 0);
+	/* The end is told once; a byte that says so again may come, and then nothing does. */
 	wait = (struct pollfd){ .fd = forebay_readable_fd(readable), .events = POLLIN };
-	ck_assert_int_eq(poll(&wait, 1, 50), 0);
+	for (int bytes = 0; poll(&wait, 1, 200) == 1; bytes++) {
+		ck_assert_int_lt(bytes, 10);
+		ck_assert_int_eq(forebay_readable_dispatch(readable, &events), 0);
+		ck_assert_uint_eq(events, 0);
+	}
 	forebay_readable_close(readable);
 }
 END_TEST
