@@ -27,8 +27,8 @@
  *	forebay_readable_close(readable);
  *
  * The daemon reads ahead into a ring of memory that it shares with the program, up to the mark,
- * and no further: what is not taken is not read. Nothing that was read before an error is lost,
- * the error comes behind it.
+ * and no further: what is not taken is not read. An error comes behind the bytes that are in the
+ * ring by then; what the daemon has in hand besides is lost with it.
  */
 
 #include <stddef.h>

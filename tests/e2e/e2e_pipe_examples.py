@@ -79,7 +79,10 @@ class Examples(ForebayTest):
             self.same(content, self.run_program(program, "back"))
             self.same(content, self.run_program(program, "back.gz", "gunzip"))
         self.daemon.file("short.gz").write_bytes(gzip.compress(content, 1)[:-5])
-        self.same(content, self.run_program(program, "short.gz", "gunzip", status=1))
+        # What the daemon has not handed over when the error comes is gone.
+        got = self.run_program(program, "short.gz", "gunzip", status=1)
+        self.same(content[:len(got)], got)
+        self.assertGreater(len(got), len(content) - MIB)
         self.assertIn("read: ", self.error_text)
         self.run_program(program, "none", status=1)
         self.assertIn("NoSuchFile", self.error_text)
