@@ -410,7 +410,7 @@ class Freed(ReadableTest):
         before = self.usage()
         self.put("lost", CONTENT)
         buffer = self.make_buffer(CONTENT)
-        before_descriptors = self.daemon.descriptors()
+        before_descriptors = self.known_descriptors()
         for number in range(self.ROUNDS):
             reader, writer = self.make_pipe()
             with self.daemon.client() as client:
@@ -457,7 +457,7 @@ class Faulty(ReadableTest):
                          self.client.receive_for(STREAM + "Read").parameters["data"])
 
     def test_abort_while_the_disk_is_asked(self):
-        before = self.daemon.descriptors()
+        before = self.known_descriptors()
         self.put("slow", CONTENT)
         for _ in range(3):
             with self.daemon.client() as client:
