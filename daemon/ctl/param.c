@@ -3,6 +3,8 @@
 
 #include "daemon/ctl/param.h"
 
+#include <string.h>
+
 #include <cjson/cJSON.h>
 
 #include "daemon/core/id_text.h"
@@ -13,6 +15,12 @@
 #include "daemon/objects/refusal.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
+
+/*
+ * Of an object's labels together. They are shown in one message, which may be no longer than
+ * 64 KiB, and may spell each byte with six.
+ */
+#define LABEL_BYTES_MAX 4096
 
 int param_buffer_id(const cJSON *args, const char *name, uint64_t *ret_id, struct refusal *refusal)
 {
@@ -91,11 +99,15 @@ int param_encoding(const cJSON *args, enum encoding *encoding, struct refusal *r
 int param_labels(const cJSON *args, struct labels *labels, struct refusal *refusal)
 {
 	const cJSON *map, *label;
+	size_t bytes = 0;
 	int r;
 
 	if (!args_get_object(args, "labels", &map))
 		return 0;
 	cJSON_ArrayForEach(label, map) {
+		bytes += strlen(label->string) + strlen(label->valuestring);
+		if (bytes > LABEL_BYTES_MAX)
+			return refuse_limit(refusal, "labelBytes", LABEL_BYTES_MAX);
 		r = labels_add(labels, label->string, label->valuestring);
 		if (r == LABELS_E_FULL)
 			return refuse_limit(refusal, "labels", LABELS_MAX);

@@ -44,7 +44,7 @@ int must_check param_number(const struct cJSON *args, const char *name, int64_t 
 int must_check param_encoding(const struct cJSON *args, enum encoding *encoding,
 			      struct refusal *refusal);
 
-/* `labels` of the object, added to an empty set. */
+/* `labels` of the object, added to an empty set. LIMIT: too many, or too long together. */
 int must_check param_labels(const struct cJSON *args, struct labels *labels,
 			    struct refusal *refusal);
 

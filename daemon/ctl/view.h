@@ -14,6 +14,7 @@ struct buffer;
 struct fault;
 struct job;
 struct job_record;
+struct job_runtime;
 struct labels;
 struct pool;
 struct readable;
@@ -57,7 +58,7 @@ size_t view_ring(struct args *args, const struct stream_ring_fds *ring, int ret_
 /* Nothing where there are none. */
 void view_steps(struct args *args, const struct stream_options *options);
 
-void view_job_runtime(struct args *args, const struct job *job);
+void view_job_runtime(struct args *args, const struct job_runtime *runtime);
 /* `context` and `runtime`. */
 void view_job(struct args *args, const struct job *job);
 /* io.forebay.job.RunRecord. */

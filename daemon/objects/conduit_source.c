@@ -27,6 +27,9 @@ enum source_kind {
 	SOURCE_INLET,
 };
 
+/* What is read on the loop at once. */
+#define INLET_PIECE_BYTES ((size_t)256 * 1024)
+
 /* Outcome of a worker: a file that is none of ours to read. */
 #define SOURCE_E_NO_DATA 2
 
@@ -235,6 +238,11 @@ static void answer(struct conduit_source *source, int result)
 	errand_start_here(source->conduit->registry, &source->errand);
 }
 
+static size_t inlet_bytes(uint64_t bytes)
+{
+	return bytes < INLET_PIECE_BYTES ? bytes : INLET_PIECE_BYTES;
+}
+
 /* Whoever writes a byte at a time would have us hold a chunk for each. */
 static void wait_readable(struct conduit_source *source)
 {
@@ -257,6 +265,7 @@ void conduit_source_read(struct conduit *conduit, uint64_t bytes)
 	source->busy = true;
 	source->wanted = bytes < CONDUIT_PIECE_BYTES ? bytes : CONDUIT_PIECE_BYTES;
 	if (source->kind == SOURCE_INLET) {
+		source->wanted = inlet_bytes(bytes);
 		wait_readable(source);
 		return;
 	}

@@ -62,6 +62,8 @@ static void on_event(struct stream_observer *observer, struct stream *stream,
 		return;
 	keep_result(pipe, stream);
 	pipe->stream = NULL;
+	/* The stream has more to do before it lets go of those who observe it. */
+	stream_unobserve(observer);
 	/* Not within the stream's own doing. */
 	conduit_schedule(&pipe->conduit);
 }
@@ -274,10 +276,9 @@ int pipe_stream_open(struct pipe *pipe, struct refusal *refusal)
 
 void pipe_stream_fini(struct pipe *pipe)
 {
-	/* Also one that has closed: it looks at its observers once more. */
-	stream_unobserve(&pipe->observer);
 	if (!pipe->stream)
 		return;
+	stream_unobserve(&pipe->observer);
 	abort_stream(pipe);
 	pipe->stream = NULL;
 }

@@ -260,18 +260,25 @@ static bool is_running(const struct readable *readable)
 	       !stream_state_is_terminal(readable->state);
 }
 
-void readable_fail_users_of(struct registry *registry, const struct pool *pool)
+static struct readable *find_user_of(const struct registry *registry, const struct pool *pool)
 {
-	struct list *next;
-
-	for (struct list *link = registry->readables.next; link != &registry->readables;
-	     link = next) {
+	list_for_each(link, &registry->readables) {
 		struct readable *readable = container_of(link, struct readable, registry_link);
 
-		next = link->next;
-		if (is_running(readable) && conduit_source_reads(readable->conduit.source, pool))
-			readable_fail(readable, "pool", -ECANCELED);
+		if (is_running(readable) && !fault_is_set(&readable->conduit.fault) &&
+		    conduit_source_reads(readable->conduit.source, pool))
+			return readable;
 	}
+	return NULL;
+}
+
+void readable_fail_users_of(struct registry *registry, const struct pool *pool)
+{
+	struct readable *readable;
+
+	/* One that ends may take another one with it, so each is looked for anew. */
+	while ((readable = find_user_of(registry, pool)))
+		readable_fail(readable, "pool", -ECANCELED);
 }
 
 /* ---- opening ---- */

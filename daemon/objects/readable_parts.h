@@ -13,7 +13,7 @@
 struct forebay_ring_header;
 
 /* What one turn copies: a fast consumer must not keep the loop from the others. */
-#define READABLE_TURN_BYTES (UINT64_C(1024) * 1024)
+#define READABLE_TURN_BYTES (UINT64_C(256) * 1024)
 
 /* The longest beginning of a character. */
 #define READABLE_CARRY_BYTES 4

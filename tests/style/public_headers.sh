@@ -24,12 +24,13 @@ if command -v c++ >/dev/null; then
 	languages="c11 cxx11"
 fi
 for language in $languages; do
-	for header in client/forebay.h client/forebay_job.h proto/ring.h proto/versions.h; do
+	for header in client/forebay.h client/forebay_job.h client/forebay_readable.h proto/ring.h proto/versions.h; do
 		echo "#include \"$FOREBAY_SOURCE_DIR/$header\"" | "$language"
 	done
 	cat <<-END | "$language"
 		#include "$FOREBAY_SOURCE_DIR/client/forebay.h"
 		#include "$FOREBAY_SOURCE_DIR/client/forebay_job.h"
+		#include "$FOREBAY_SOURCE_DIR/client/forebay_readable.h"
 		int use(void);
 		int use(void)
 		{
@@ -37,16 +38,19 @@ for language in $languages; do
 			struct forebay_pool_options pool = FOREBAY_POOL_OPTIONS_INIT;
 			struct forebay_load_options load = FOREBAY_LOAD_OPTIONS_INIT;
 			struct forebay_job_options job = FOREBAY_JOB_OPTIONS_INIT;
+			struct forebay_readable_options readable = FOREBAY_READABLE_OPTIONS_INIT;
+			struct forebay_pipe_options pipe = FOREBAY_PIPE_OPTIONS_INIT;
 
 			return stream.directory_fd + stream.file_fd + (int)stream.start + pool.huge_pages +
-				(int)load.length + job.replace;
+				(int)load.length + job.replace + readable.file_fd +
+				(int)pipe.buffer_offset;
 		}
 	END
 	echo "$language: passed"
 done
 
 # Every function that the headers have is exported, and nothing else.
-declared=$(grep -ohE 'forebay_[a-z_]+\(' "$FOREBAY_SOURCE_DIR"/client/forebay{,_job}.h |
+declared=$(grep -ohE 'forebay_[a-z_]+\(' "$FOREBAY_SOURCE_DIR"/client/forebay{,_job,_readable}.h |
 	tr -d '(' | sort -u)
 exported=$(grep -oE 'forebay_[a-z_]+;' "$FOREBAY_SOURCE_DIR/client/forebay.map" | tr -d ';' | sort -u)
 if [ "$declared" != "$exported" ]; then

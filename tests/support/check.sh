@@ -83,8 +83,8 @@ tests/e2e/e2e_fairness.py tests/e2e/e2e_job_verbs.py tests/e2e/e2e_job_retries.p
 tests/e2e/e2e_fault_matrix.py tests/e2e/e2e_jobs.py"
 
 # suite BUILD LIST [VARIABLE=VALUE...]: the tests of one list of tests/tests.am. Unit tests keep to
-# themselves, and tests with a daemon of their own wait more than they work: these run side by
-# side.
+# themselves and run side by side; so do tests with a daemon of their own, and as they wait more
+# than they work there is one more of them than processors.
 suite() {
 	suite_build=$1
 	suite_list=$2
@@ -94,7 +94,7 @@ suite() {
 	case $suite_list in
 	UNIT_TESTS) suite_jobs=$(nproc) ;;
 	E2E_TESTS)
-		suite_jobs=$(nproc)
+		suite_jobs=$(($(nproc) + 1))
 		suite_tests="$longest \$(filter-out $longest,\$($suite_list))"
 		;;
 	esac
@@ -134,8 +134,8 @@ asan_steps() {
 # Where threads meet: the engines and the workers. gcc warns of each fence, which TSan does not
 # see; what io hands from thread to thread goes through locks.
 tsan_steps() {
-	step "tsan build" build_all tsan "--enable-werror --enable-sanitizers=thread CFLAGS='-g -O1 -Wno-tsan'" ||
-		return
+	step "tsan build" build_in tsan "--enable-werror --enable-sanitizers=thread CFLAGS='-g -O1 -Wno-tsan'" \
+		io-programs || return
 	step "tsan io" suite tsan IO_TESTS
 }
 
