@@ -20,6 +20,8 @@ ENOUGH = 8 * MIB
 class Ahead(ReadableTest):
     """What is not taken is not read."""
 
+    engines = ("auto",)
+
     def test_the_mark_bounds_what_is_read_ahead(self):
         self.put("large", bytes(ENOUGH))
         for mark in (*MARKS, MIB):
@@ -145,6 +147,8 @@ class Ahead(ReadableTest):
 
 
 class Steps(ReadableTest):
+    engines = ("auto",)
+
     def test_what_was_compressed_is_read_as_it_was(self):
         for (size, mark), (name, step) in [(cell, step) for cell in CELLS for step in (
                 ("gzip", GUNZIP), ("zstd", UNZSTD)) if cell[1] in (7, 65536)]:
