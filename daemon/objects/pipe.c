@@ -105,6 +105,9 @@ static void source_opened(struct conduit *conduit, int result, const struct refu
 		pipe->refusal = *refusal;
 	if (result < 0 && fault_is_set(&conduit->fault))
 		result = refuse_failed(&pipe->refusal, 0, &conduit->fault);
+	/* A connection that is gone holds nothing new. */
+	if (result == 0 && pipe->holder->gone)
+		result = -ECANCELED;
 	if (result == 0 && !pipe->buffer) {
 		result = pipe_stream_open(pipe, &pipe->refusal);
 		if (result == 0)

@@ -182,9 +182,7 @@ bool readable_take_turn(struct readable *readable)
 			break;
 	if (readable_end_write(readable))
 		return true;
-	/* The end is taken as bytes are: not while it is paused. */
-	if (!readable->finishing || readable_available(readable) > 0 ||
-	    readable->state == STREAM_STATE_PAUSED)
+	if (!readable->finishing || readable_available(readable) > 0)
 		return false;
 	readable_finish(readable);
 	return true;

@@ -7,8 +7,8 @@ import os
 import signal
 import unittest
 
-from harness import (BUFFER, DAEMON, KIB, MIB, SERVICE, STORE, STREAM, Daemon, VarlinkError,
-                     main, random_bytes, wait_until)
+from harness import (BUFFER, DAEMON, KIB, MIB, POOL, SERVICE, STORE, STREAM, Daemon,
+                     VarlinkError, main, random_bytes, wait_until)
 from readable_test import GUNZIP, GZIP, NOBODY, ZSTD, PipeTest, waiting_bytes
 
 CONTENT = random_bytes(2 * MIB + 777)
@@ -135,6 +135,23 @@ class Failing(PipeTest):
         for buffer in (source, sink):
             self.client.call(BUFFER + "Free", {"id": buffer})
 
+    def test_a_pool_destroyed_with_force_fails_its_pipes(self):
+        def make(name):
+            self.client.call(POOL + "Create", {"context": {"name": name, "sizeBytes": MIB}})
+            return self.client.call(BUFFER + "Alloc", {"pool": name, "length": 500_000})[
+                "buffer"]["id"]
+        reads, writes = self.connect(), self.connect()
+        into, out = self.make_pipe(4096)
+        self.start_pipe(reads, {"buffer": make("read")}, fd=out, interval=60_000_000)
+        _, writer = self.stuck(writes, b"some", buffer=make("written"), interval=60_000_000)
+        for client, name in ((reads, "read"), (writes, "written")):
+            self.client.call(POOL + "Destroy", {"name": name, "force": True})
+            with self.assertRaises(VarlinkError) as caught:
+                client.receive_for(STREAM + "Pipe")
+            self.assertEqual(STREAM + "StreamFailed", caught.exception.name)
+            self.assertEqual("pool", caught.exception.parameters["fault"]["operation"])
+        self.closed(writer)
+
     def test_abort_of_its_sink_ends_it(self):
         self.put("sink", b"old")
         client = self.connect()
@@ -170,7 +187,7 @@ class Failing(PipeTest):
 
     def test_a_hundred_given_up_leave_nothing(self):
         self.put("source", CONTENT)
-        before, files = self.daemon.descriptors(), self.daemon.files()
+        before, files = self.known_descriptors(), self.daemon.files()
         for number in range(100):
             with self.daemon.client() as client:
                 self.start_pipe(client, "source", path=f"given{number % 3}", steps=[ZSTD],
@@ -365,7 +382,7 @@ class Faulty(PipeTest):
 
     daemon_options = {"faults": (
         "read(no-read):EIO@3;write(no-write):ENOSPC@2;syncData(no-sync):EIO@1+;"
-        "rename(no-rename):EIO@1;open(no-open):EMFILE@1")}
+        "rename(no-rename):EIO@1;open(no-open):EMFILE@1;open(slow-open):delay=200ms")}
 
     def test_the_old_file_stays_whole_whatever_fails(self):
         for name, source, operations, error in (
@@ -382,6 +399,28 @@ class Faulty(PipeTest):
                 self.check_fault(fault, operations, (error,))
                 self.assertEqual(b"old", self.read_stored(name))
                 self.no_temporaries()
+
+    def test_hanging_up_while_it_is_opened(self):
+        self.put("slow-open", CONTENT)
+        self.put("sink", b"old")
+        buffer = self.make_buffer(length=len(CONTENT))
+        before = self.known_descriptors()
+        for source, into in (("slow-open", {"path": "sink"}), ("slow-open", {"buffer": buffer}),
+                             ("sink", {"path": "slow-open"})):
+            for more in (True, False):
+                with self.daemon.client() as client:
+                    parameters, _ = self.pipe_call(source, **into)
+                    client.send(STREAM + "Pipe", parameters, more=more)
+        for ring in ({}, {"ringBytes": 65536}):
+            with self.daemon.client() as client:
+                client.send(STREAM + "OpenReadable", {"source": {"path": "slow-open"}, **ring})
+        wait_until(lambda: self.pins(buffer) == 0, "the buffer is free")
+        wait_until(lambda: self.client.call(DAEMON + "Describe")["usage"]["streams"] == 0,
+                   "no stream is left")
+        self.assertEqual(({}, b"old"), (self.readables(), self.read_stored("sink")))
+        self.same(CONTENT, self.read_stored("slow-open"))
+        self.no_temporaries()
+        self.check_descriptors(before)
 
     def test_a_source_that_cannot_be_opened(self):
         self.put("no-open", CONTENT)
@@ -435,6 +474,22 @@ class Stopping(unittest.TestCase):
         self.assertEqual(b"old", daemon.file("sink").read_bytes())
         self.assertEqual(b"old", daemon.file("rated").read_bytes())
         self.assertEqual(["rated", "sink", "source"], daemon.files())
+
+    def test_sigterm_while_sources_are_opened(self):
+        daemon = Daemon(engine=self.engine, faults="open(slow):delay=500ms")
+        self.addCleanup(daemon.kill)
+        daemon.start()
+        daemon.file("slow").write_bytes(CONTENT)
+        daemon.file("sink").write_bytes(b"old")
+        source = {"source": {"path": "slow"}}
+        with daemon.client() as first, daemon.client() as second, daemon.client() as third:
+            first.send(STREAM + "OpenReadable", {**source, "ringBytes": 65536})
+            second.send(STREAM + "Pipe", {**source, "context": {"path": "sink"}})
+            third.call(DAEMON + "Ping")
+            daemon.process.send_signal(signal.SIGTERM)
+            self.assertEqual(0, daemon.wait_exit(20))
+        self.assertIn(daemon.file("sink").read_bytes(), (b"old", CONTENT))
+        self.assertEqual(["sink", "slow"], daemon.files())
 
     def test_what_ends_in_time_is_finished_first(self):
         daemon = Daemon(engine=self.engine, config="[daemon]\ndrainTimeout = 30s\n")

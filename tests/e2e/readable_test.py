@@ -12,7 +12,7 @@ import struct
 import termios
 import threading
 
-from harness import (BUFFER, F_SETPIPE_SZ, MIB, POOL, STREAM, ForebayTest, VarlinkError,
+from harness import (BUFFER, DAEMON, F_SETPIPE_SZ, MIB, POOL, STREAM, ForebayTest, VarlinkError,
                      wait_until)
 from read_ring import ReadRing
 
@@ -114,6 +114,11 @@ class ReadableTest(ForebayTest):
             with self.daemon.client() as client:
                 client.call(POOL + "Destroy", {"name": "test", "force": True})
         super().tearDown()
+
+    def known_descriptors(self):
+        """Those of the daemon, once it has taken this connection."""
+        self.client.call(DAEMON + "Ping")
+        return self.daemon.descriptors()
 
     # What bytes come from.
 
