@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "config.h"
 
-#include "client/forebay.h"
+#include "client/buffer.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,15 +13,6 @@
 #include "client/pool.h"
 #include "proto/args.h"
 #include "proto/versions.h"
-
-struct forebay_buffer {
-	const struct forebay_pool *pool;
-	char id[FOREBAY_ID_BYTES];
-	uint64_t offset;
-	size_t length;
-	uint64_t *slot;
-	uint64_t updating; /* the odd value of our update; 0: none is going on */
-};
 
 /* A buffer as the daemon describes it. Nothing outside of what is mapped here is taken. */
 static int read_buffer(struct forebay_buffer *buffer, const cJSON *parameters)

@@ -89,21 +89,26 @@ static int add_step(cJSON *steps, const char *text, size_t bytes)
 	return r;
 }
 
+int context_fields_add_steps(cJSON *steps, const char *text)
+{
+	for (;;) {
+		size_t bytes = strcspn(text, ",");
+		int r;
+
+		r = add_step(steps, text, bytes);
+		if (r || text[bytes] == '\0')
+			return r;
+		text += bytes + 1;
+	}
+}
+
 static int put_steps(cJSON *object, const char *field, const char *text)
 {
 	cJSON *steps = cJSON_CreateArray();
 	int r;
 
 	r = put(object, field, steps);
-	while (r == 0) {
-		size_t bytes = strcspn(text, ",");
-
-		r = add_step(steps, text, bytes);
-		if (text[bytes] == '\0')
-			break;
-		text += bytes + 1;
-	}
-	return r;
+	return r ? r : context_fields_add_steps(steps, text);
 }
 
 static int add_value(cJSON *object, const char *name, const struct option_value *value)

@@ -15,4 +15,7 @@ struct options;
  */
 int context_fields_add(const struct options *options, struct cJSON *object) must_check;
 
+/* "gzip:6,unzstd" at the end of an array of steps. As above. */
+int context_fields_add_steps(struct cJSON *steps, const char *text) must_check;
+
 #endif

@@ -5,12 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static bool is_outside(const char *path)
+bool destination_is_outside(const char *path)
 {
 	return path[0] == '/' || strncmp(path, "./", 2) == 0;
 }
@@ -21,7 +20,7 @@ int destination_open(const char *path, struct destination *ret_destination)
 	char *directory;
 	int directory_fd;
 
-	if (!is_outside(path)) {
+	if (!destination_is_outside(path)) {
 		*ret_destination = (struct destination){ .directory_fd = -1, .path = path };
 		return 0;
 	}

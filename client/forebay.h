@@ -4,7 +4,7 @@
 
 /*
  * libforebay: hand bytes to forebayd at memory speed, and know when they are safe on disk. Memory
- * that is kept on disk by a schedule is in forebay_job.h.
+ * that is kept on disk by a schedule is in forebay_job.h, and reading in forebay_readable.h.
  *
  *	struct forebay_connection *connection;
  *	struct forebay_stream *stream;
@@ -34,7 +34,8 @@
  *
  * Threads. There is no global state and no thread of the library's own. A connection, a
  * stream, a pool and a buffer may each be used by one thread at a time; different ones at the
- * same time. Nothing is called back, no signal is touched, nothing aborts.
+ * same time. Nothing is called back but what forebay_pipe() is given for that, no signal is
+ * touched, nothing aborts.
  */
 
 #include <stddef.h>

@@ -37,26 +37,34 @@ struct filling {
 	struct print_table table;
 };
 
+/* With nothing to list the one answer there must be is empty. */
+static bool is_empty(const cJSON *object)
+{
+	return !object->child || (cJSON_IsNull(object->child) && !object->child->next);
+}
+
+static int add_row(cJSON *object, struct filling *filling)
+{
+	int r = 0;
+
+	if (filling->view->prepare)
+		r = filling->view->prepare(object, filling->view->data);
+	return r ? r : print_table_add(&filling->table, object);
+}
+
 static int show_answer(const struct verb_call *call, const char *parameters,
 		       struct filling *filling)
 {
 	cJSON *object;
 	int r = 0;
 
-	if (call->json) {
-		print_json_line(parameters, stdout);
-		return 0;
-	}
 	object = cJSON_Parse(parameters);
 	if (!object)
 		return -ENOMEM;
-	/* With nothing to list the one answer there must be is empty. */
-	if (object->child && !(cJSON_IsNull(object->child) && !object->child->next)) {
-		if (filling->view->prepare)
-			r = filling->view->prepare(object, filling->view->data);
-		if (r == 0)
-			r = print_table_add(&filling->table, object);
-	}
+	if (call->json && !(is_empty(object) && filling->view->skip_empty))
+		print_json_line(parameters, stdout);
+	else if (!call->json && !is_empty(object))
+		r = add_row(object, filling);
 	cJSON_Delete(object);
 	return r;
 }

@@ -28,6 +28,7 @@ struct listing_view {
 	const struct print_column *columns;
 	listing_prepare_fn prepare;	/* or NULL */
 	void *data;
+	bool skip_empty;		/* with --json an answer without members is no line */
 };
 
 enum verb_status listing_table_with(struct verb_call *call, const char *method, struct args *args,

@@ -6,14 +6,10 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "client/ring_side.h"
 #include "proto/ring.h"
-
-/* The daemon asks for transparent huge pages, which on most machines have this size. */
-#define HUGE_BYTES ((size_t)2 << 20)
 
 /* Kernel 5.14; the headers we are built with may be older. */
 #ifndef MADV_POPULATE_WRITE
@@ -26,114 +22,35 @@
  * or that the high mark is reached. An old tail can only make the length look larger.
  */
 
-static uint64_t load(const struct forebay_ring_word *word)
-{
-	return __atomic_load_n(&word->value, __ATOMIC_ACQUIRE);
-}
-
-static void store(struct forebay_ring_word *word, uint64_t value)
-{
-	__atomic_store_n(&word->value, value, __ATOMIC_RELEASE);
-}
-
-static void full_fence(void)
-{
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-}
-
 static uint64_t min_u64(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
 }
 
-static bool is_known(const struct forebay_ring_header *header)
-{
-	uint64_t ring_bytes = header->ring_bytes;
-
-	return header->magic == FOREBAY_RING_MAGIC && header->version == FOREBAY_RING_VERSION &&
-	       header->header_bytes == FOREBAY_RING_HEADER_BYTES &&
-	       ring_bytes >= FOREBAY_RING_BYTES_MINIMUM &&
-	       ring_bytes <= FOREBAY_RING_BYTES_MAXIMUM && (ring_bytes & (ring_bytes - 1)) == 0 &&
-	       header->phase < ring_bytes && header->high_water_mark <= ring_bytes;
-}
-
-/* From a multiple of HUGE_BYTES on: else a huge page could only be mapped in small pieces. */
-static unsigned char *take_range(size_t bytes)
-{
-	unsigned char *range, *base;
-	size_t before;
-
-	range = mmap(NULL, bytes + HUGE_BYTES, PROT_NONE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (range == MAP_FAILED)
-		return NULL;
-	before = -(uintptr_t)range % HUGE_BYTES;
-	base = range + before;
-	if (before > 0)
-		(void)munmap(range, before);
-	(void)munmap(base + bytes, HUGE_BYTES - before);
-	return base;
-}
-
-/* The header page and the data, then the data again right behind it, in one range of addresses. */
-static int map_twice(int memory_fd, size_t ring_bytes, unsigned char **ret_base)
-{
-	const size_t whole_bytes = FOREBAY_RING_HEADER_BYTES + 2 * ring_bytes;
-	const int protection = PROT_READ | PROT_WRITE;
-	unsigned char *base, *again;
-
-	base = take_range(whole_bytes);
-	if (!base)
-		return -errno;
-	again = base + FOREBAY_RING_HEADER_BYTES + ring_bytes;
-	if (mmap(base, FOREBAY_RING_HEADER_BYTES + ring_bytes, protection, MAP_SHARED | MAP_FIXED,
-		 memory_fd, 0) == MAP_FAILED ||
-	    mmap(again, ring_bytes, protection, MAP_SHARED | MAP_FIXED, memory_fd,
-		 FOREBAY_RING_HEADER_BYTES) == MAP_FAILED) {
-		int error = -errno;
-
-		(void)munmap(base, whole_bytes);
-		return error;
-	}
-	*ret_base = base;
-	return 0;
-}
-
 int ring_producer_map(struct ring_producer *producer, int memory_fd, int signal_fd)
 {
 	struct forebay_ring_header *header;
-	unsigned char *base = NULL;
-	struct stat status;
 	uint64_t ring_bytes;
 	int r;
 
-	if (fstat(memory_fd, &status))
-		return -errno;
-	if (status.st_size < FOREBAY_RING_HEADER_BYTES)
-		return -EPROTO;
-	ring_bytes = (uint64_t)status.st_size - FOREBAY_RING_HEADER_BYTES;
-	if (ring_bytes < FOREBAY_RING_BYTES_MINIMUM || ring_bytes > FOREBAY_RING_BYTES_MAXIMUM)
-		return -EPROTO;
-
-	r = map_twice(memory_fd, ring_bytes, &base);
+	r = ring_side_map(memory_fd, PROT_READ | PROT_WRITE, &header, &ring_bytes);
 	if (r)
 		return r;
-	header = (struct forebay_ring_header *)base;
 	*producer = (struct ring_producer){
 		.header = header,
-		.data = base + FOREBAY_RING_HEADER_BYTES,
+		.data = ring_side_data(header),
 		.signal_fd = -1,
 		.ring_bytes = ring_bytes,
 		.phase = header->phase,
 		.high_water_mark = header->high_water_mark,
 		.low_water_mark = header->low_water_mark,
-		.head = load(&header->head),
-		.tail = load(&header->tail),
-		.need = load(&header->need),
-		.ended = load(&header->ended) != 0,
-		.untouched = ring_bytes < HUGE_BYTES,
+		.head = ring_side_load(&header->head),
+		.tail = ring_side_load(&header->tail),
+		.need = ring_side_load(&header->need),
+		.ended = ring_side_load(&header->ended) != 0,
+		.untouched = ring_bytes < RING_SIDE_HUGE_BYTES,
 	};
-	if (!is_known(header) || header->ring_bytes != ring_bytes ||
+	if (producer->high_water_mark > ring_bytes ||
 	    producer->head - producer->tail > ring_bytes) {
 		ring_producer_unmap(producer);
 		return -EPROTO;
@@ -147,34 +64,26 @@ void ring_producer_unmap(struct ring_producer *producer)
 	if (producer->signal_fd >= 0)
 		(void)close(producer->signal_fd);
 	producer->signal_fd = -1;
-	if (producer->header)
-		(void)munmap(producer->header,
-			     FOREBAY_RING_HEADER_BYTES + 2 * (size_t)producer->ring_bytes);
+	ring_side_unmap(producer->header, producer->ring_bytes);
 	producer->header = NULL;
 }
 
-/* One byte on the signal. If its buffer is full the daemon has bytes to read already. */
 static void ring_bell(struct ring_producer *producer)
 {
-	ssize_t n;
-
-	do {
-		n = send(producer->signal_fd, "", 1, MSG_DONTWAIT | MSG_NOSIGNAL);
-	} while (n < 0 && errno == EINTR);
-	if (n < 0 && errno != EAGAIN)
+	if (!ring_side_send_signal(producer->signal_fd))
 		producer->lost = true;
 }
 
 static void wake_sleeper(struct ring_producer *producer)
 {
-	full_fence();
-	if (load(&producer->header->sleeping) == 1)
+	ring_side_fence();
+	if (ring_side_load(&producer->header->sleeping) == 1)
 		ring_bell(producer);
 }
 
 static uint64_t look_at_tail(struct ring_producer *producer)
 {
-	producer->tail = load(&producer->header->tail);
+	producer->tail = ring_side_load(&producer->header->tail);
 	return producer->head - producer->tail;
 }
 
@@ -189,8 +98,8 @@ static bool tell_to_stop(struct ring_producer *producer, uint64_t wanted)
 {
 	producer->wanted = wanted;
 	producer->need++;
-	store(&producer->header->wanted, wanted);
-	store(&producer->header->need, producer->need);
+	ring_side_store(&producer->header->wanted, wanted);
+	ring_side_store(&producer->header->need, producer->need);
 	wake_sleeper(producer);
 	producer->waiting = !may_go_on(producer);
 	return producer->waiting;
@@ -198,7 +107,7 @@ static bool tell_to_stop(struct ring_producer *producer, uint64_t wanted)
 
 uint64_t ring_producer_state(const struct ring_producer *producer)
 {
-	return load(&producer->header->state);
+	return ring_side_load(&producer->header->state);
 }
 
 int ring_producer_check(const struct ring_producer *producer)
@@ -268,7 +177,7 @@ static int publish(struct ring_producer *producer, uint64_t bytes)
 	producer->reserved_bytes = 0;
 	if (bytes > 0) {
 		producer->head += bytes;
-		store(&producer->header->head, producer->head);
+		ring_side_store(&producer->header->head, producer->head);
 		wake_sleeper(producer);
 	}
 	if (producer->head - producer->tail < producer->high_water_mark)
@@ -324,21 +233,15 @@ int ring_producer_end(struct ring_producer *producer)
 		return -EALREADY;
 	producer->ended = true;
 	producer->waiting = false;
-	store(&producer->header->ended, 1);
-	full_fence();
+	ring_side_store(&producer->header->ended, 1);
+	ring_side_fence();
 	ring_bell(producer);
 	return producer->lost ? -ECONNRESET : 0;
 }
 
 void ring_producer_read_signal(struct ring_producer *producer)
 {
-	char bytes[256];
-	ssize_t n;
-
-	do {
-		n = recv(producer->signal_fd, bytes, sizeof(bytes), MSG_DONTWAIT);
-	} while (n > 0 || (n < 0 && errno == EINTR));
-	if (n == 0 || errno != EAGAIN)
+	if (!ring_side_read_signal(producer->signal_fd))
 		producer->lost = true;
 }
 
@@ -353,10 +256,10 @@ bool ring_producer_take_drain(struct ring_producer *producer)
 
 uint64_t ring_producer_done_bytes(const struct ring_producer *producer)
 {
-	return load(&producer->header->tail);
+	return ring_side_load(&producer->header->tail);
 }
 
 uint64_t ring_producer_synced_bytes(const struct ring_producer *producer)
 {
-	return load(&producer->header->progress);
+	return ring_side_load(&producer->header->progress);
 }

@@ -11,6 +11,7 @@
 #include <cjson/cJSON.h>
 
 #include "client/connection.h"
+#include "client/ring_reply.h"
 #include "client/stream_options.h"
 #include "proto/args.h"
 
@@ -57,35 +58,17 @@ static int take_id(struct forebay_stream *stream, const char *id, const char *to
 	return stream->token ? 0 : -ENOMEM;
 }
 
-/* The descriptor of this index, which the reply loses. -1: there is none. */
-static int take_descriptor(const cJSON *object, const char *name, struct forebay_reply *reply)
-{
-	int64_t index;
-	int fd;
-
-	if (reply->fd_count == 0 ||
-	    args_get_int_within(object, name, 0, (int64_t)reply->fd_count - 1, &index))
-		return -1;
-	fd = reply->fds[index];
-	reply->fds[index] = -1;
-	return fd;
-}
-
 static int take_ring(struct forebay_stream *stream, const cJSON *parameters,
 		     struct forebay_reply *reply)
 {
-	int memory_fd, signal_fd, r = -EPROTO;
-	const cJSON *ring;
+	int memory_fd, signal_fd, r;
 
-	if (!args_get_object(parameters, "ring", &ring))
-		return -EPROTO;
-	memory_fd = take_descriptor(ring, "memoryFileDescriptorIndex", reply);
-	signal_fd = take_descriptor(ring, "signalFileDescriptorIndex", reply);
-	if (memory_fd >= 0 && signal_fd >= 0)
-		r = ring_producer_map(&stream->ring, memory_fd, signal_fd);
-	if (memory_fd >= 0)
-		(void)close(memory_fd);
-	if (r && signal_fd >= 0)
+	r = ring_reply_take(parameters, reply, &memory_fd, &signal_fd);
+	if (r)
+		return r;
+	r = ring_producer_map(&stream->ring, memory_fd, signal_fd);
+	(void)close(memory_fd);
+	if (r)
 		(void)close(signal_fd);
 	return r;
 }

@@ -61,29 +61,44 @@ static int build_context(const struct forebay_stream_options *options, cJSON **r
 	return context_join(&context, options->context, ret_context);
 }
 
+static void add_descriptor(struct args *parameters, const char *name, int fd, int *fds,
+			   size_t *count)
+{
+	if (fd < 0)
+		return;
+	args_add_int(parameters, name, (int64_t)*count);
+	fds[(*count)++] = fd;
+}
+
+int stream_options_add_sink(const struct forebay_stream_options *options, struct args *parameters,
+			    int *fds, size_t *count)
+{
+	cJSON *context;
+	int r;
+
+	r = build_context(options, &context);
+	if (r)
+		return r;
+	args_add_value(parameters, "context", context);
+	add_descriptor(parameters, "directoryFileDescriptorIndex", options->directory_fd, fds,
+		       count);
+	add_descriptor(parameters, "fileDescriptorIndex", options->file_fd, fds, count);
+	return 0;
+}
+
 int stream_options_build(const struct forebay_stream_options *options, struct args *parameters,
 			 int *fds, struct forebay_fds *ret_fds)
 {
-	cJSON *context;
 	size_t count = 0;
 	int r;
 
 	if (options->ring_bytes > INT64_MAX)
 		return -EINVAL;
-	r = build_context(options, &context);
+	r = stream_options_add_sink(options, parameters, fds, &count);
 	if (r)
 		return r;
-	args_add_value(parameters, "context", context);
 	args_add_int(parameters, "ringBytes",
 		     options->ring_bytes ? (int64_t)options->ring_bytes : RING_BYTES_DEFAULT);
-	if (options->directory_fd >= 0) {
-		args_add_int(parameters, "directoryFileDescriptorIndex", (int64_t)count);
-		fds[count++] = options->directory_fd;
-	}
-	if (options->file_fd >= 0) {
-		args_add_int(parameters, "fileDescriptorIndex", (int64_t)count);
-		fds[count++] = options->file_fd;
-	}
 	*ret_fds = (struct forebay_fds){ .fds = fds, .count = count };
 	return 0;
 }

@@ -3,8 +3,11 @@
 #define FOREBAY_CLIENT_STREAM_OPTIONS_H
 
 /*
- * The options of a stream as the parameters of io.forebay.stream.Open. Pure, any thread.
+ * The options of a stream as the parameters of io.forebay.stream.Open, and of the sink of
+ * io.forebay.stream.Pipe. Pure, any thread.
  */
+
+#include <stddef.h>
 
 #include "proto/must_check.h"
 
@@ -25,5 +28,12 @@ int stream_options_read(const struct forebay_stream_options *given,
  */
 int stream_options_build(const struct forebay_stream_options *options, struct args *parameters,
 			 int *fds, struct forebay_fds *ret_fds) must_check;
+
+/*
+ * The same without a ring: the context and the descriptors, which come behind the *count that
+ * fds has already.
+ */
+int stream_options_add_sink(const struct forebay_stream_options *options, struct args *parameters,
+			    int *fds, size_t *count) must_check;
 
 #endif

@@ -13,8 +13,11 @@
 struct args;
 struct options;
 
-/* What travels in one message: with base64's third it stays well below a megabyte. */
+/* What is read by one message: with base64's third it stays well below a megabyte. */
 #define VERB_BUFFER_CHUNK_BYTES ((int64_t)384 << 10)
+
+/* What is written by one: as base64 it fits 64 KiB, and no daemon's messages are shorter. */
+#define VERB_BUFFER_WRITE_BYTES (45 << 10)
 
 /* The options that Alloc and From share: pool, encoding, labels. 0 or a negative errno. */
 int verb_buffer_add_common(const struct options *options, struct args *args) must_check;

@@ -183,7 +183,7 @@ static enum verb_status write_from(struct verb_call *call, int input_fd, const c
 {
 	const int64_t start = options_number(&call->options, "offset", 0);
 	int64_t left = options_number(&call->options, "length", INT64_MAX), offset = start;
-	static char chunk[VERB_BUFFER_CHUNK_BYTES];
+	static char chunk[VERB_BUFFER_WRITE_BYTES];
 
 	/* At least one call, so that the daemon can say what is wrong with the range. */
 	do {

@@ -3,6 +3,10 @@
 
 #include "client/verbs.h"
 
+#include <stdio.h>
+
+#include <cjson/cJSON.h>
+
 #include "client/forebay.h"
 #include "client/listing.h"
 #include "client/print.h"
@@ -10,7 +14,28 @@
 #include "proto/args.h"
 #include "proto/units.h"
 
-enum verb_status verb_stream_list(struct verb_call *call)
+static int count_row(cJSON *object, void *data)
+{
+	size_t *rows = data;
+
+	(void)object;
+	(*rows)++;
+	return 0;
+}
+
+/* An empty line between two tables. */
+static int separate(cJSON *object, void *data)
+{
+	size_t *rows = data;
+
+	(void)object;
+	if (*rows > 0)
+		(void)fputc('\n', stdout);
+	*rows = 0;
+	return 0;
+}
+
+static enum verb_status list_streams(struct verb_call *call, size_t *rows)
 {
 	static const struct print_column columns[] = {
 		{ "ID", "id", PRINT_TEXT },
@@ -25,10 +50,61 @@ enum verb_status verb_stream_list(struct verb_call *call)
 		{ "PATH", "runtime.path", PRINT_TEXT },
 		{ 0 },
 	};
+	const struct listing_view view = { .columns = columns, .prepare = count_row, .data = rows };
 	struct args args;
 
 	args_init(&args);
-	return listing_table(call, "io.forebay.stream.List", &args, columns);
+	return listing_table_with(call, "io.forebay.stream.List", &args, &view);
+}
+
+static enum verb_status list_readables(struct verb_call *call, size_t *rows)
+{
+	static const struct print_column columns[] = {
+		{ "READABLE", "id", PRINT_TEXT },
+		{ "STATE", "readable.state", PRINT_TEXT },
+		{ "READ", "readable.bytesRead", PRINT_SIZE },
+		{ "OF", "readable.totalBytes", PRINT_SIZE },
+		{ "TAKEN", "readable.bytesTaken", PRINT_SIZE },
+		{ "LENGTH", "readable.readableLength", PRINT_SIZE },
+		{ "MARK", "readable.highWaterMark", PRINT_SIZE },
+		{ "UID", "readable.ownerUid", PRINT_NUMBER },
+		{ "PATH", "readable.path", PRINT_TEXT },
+		{ 0 },
+	};
+	const struct listing_view view = {
+		.columns = columns,
+		.prepare = separate,
+		.data = rows,
+		.skip_empty = true,
+	};
+	struct args args;
+
+	args_init(&args);
+	return listing_table_with(call, "io.forebay.stream.ListReadables", &args, &view);
+}
+
+/* Those that are written to, and behind them those that are read from. */
+enum verb_status verb_stream_list(struct verb_call *call)
+{
+	size_t rows = 0;
+	enum verb_status status = list_streams(call, &rows);
+
+	return status == VERB_DONE ? list_readables(call, &rows) : status;
+}
+
+/* An id does not tell which kind it is of. */
+static bool is_readable(struct verb_call *call)
+{
+	struct args args;
+	char *text;
+	int r;
+
+	listing_begin_id(call, &args);
+	if (args_take_text(&args, &text))
+		return false;
+	r = forebay_call(call->connection, "io.forebay.stream.DescribeReadable", text, NULL, NULL);
+	cJSON_free(text);
+	return r == 0;
 }
 
 enum verb_status verb_stream_show(struct verb_call *call)
@@ -36,7 +112,10 @@ enum verb_status verb_stream_show(struct verb_call *call)
 	struct args args;
 
 	listing_begin_id(call, &args);
-	return listing_show(call, "io.forebay.stream.Describe", &args);
+	return listing_show(call,
+			    is_readable(call) ? "io.forebay.stream.DescribeReadable" :
+						"io.forebay.stream.Describe",
+			    &args);
 }
 
 enum verb_status verb_stream_pause(struct verb_call *call)

@@ -77,6 +77,7 @@ enum verb_status verb_call_method(struct verb_call *call);
 enum verb_status verb_events(struct verb_call *call);
 enum verb_status verb_write(struct verb_call *call);
 enum verb_status verb_read(struct verb_call *call);
+enum verb_status verb_pipe(struct verb_call *call);
 enum verb_status verb_pool_create(struct verb_call *call);
 enum verb_status verb_pool_list(struct verb_call *call);
 enum verb_status verb_pool_show(struct verb_call *call);
@@ -123,6 +124,7 @@ enum verb_status verb_job_history(struct verb_call *call);
 
 /* The rows of these options are many: they stand with their verbs. */
 extern const struct option_row verb_write_options[];
+extern const struct option_row verb_pipe_options[];
 extern const struct option_row verb_save_options[];
 extern const struct option_row verb_load_options[];
 extern const struct option_row verb_job_add_options[];

@@ -69,6 +69,23 @@
  * Change of state. The daemon stores state and then sends one byte, so a producer that waits
  * for drain hears of a failure too. What failed is told by Describe, Wait and the events.
  *
+ * The other way round. A ring of OpenReadable has the daemon as its producer and the client as
+ * its consumer, and the words belong to them accordingly: head, ended, need and wanted are the
+ * daemon's; tail, state and sleeping are the client's. What is said here of the two sides holds,
+ * each for the other. `ended` is FOREBAY_RING_ENDED, FOREBAY_RING_CUT (it was aborted) or
+ * FOREBAY_RING_BROKEN (it failed: DescribeReadable has the fault), and the bytes up to the head
+ * behind it are good. The client
+ *
+ *	reads head with acquire, then the bytes from tail on, and stores tail with release; full
+ *	fence; reads need, and if it is another one than it has answered last, and `wanted` bytes
+ *	of the ring are free, sends one byte. Without fences it always sends it.
+ *	waits: stores sleeping = 1; full fence; reads head and ended again; then waits for a byte
+ *	on the signal, and stores sleeping = 0.
+ *	pauses by storing FOREBAY_RING_PAUSED in state, and a byte; FOREBAY_RING_OPEN resumes.
+ *	gives up by closing the signal, or by Abort.
+ *
+ * A tail that moves back or past head fails the stream. The phase is 0; progress is not used.
+ *
  * The signal. Both sides send single bytes of any value with MSG_DONTWAIT and MSG_NOSIGNAL.
  * EAGAIN is success: the other side has bytes to read already. End of file or a hang-up means
  * that the other side is gone: for the producer, that it must Attach again; for the daemon,
@@ -89,6 +106,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+
+/* `ended`, the other way round; 0 until then. */
+#define FOREBAY_RING_ENDED UINT64_C(1)
+#define FOREBAY_RING_CUT UINT64_C(2)
+#define FOREBAY_RING_BROKEN UINT64_C(3)
 
 #define FOREBAY_RING_MAGIC UINT64_C(0x676e697279626634) /* "4fbyring" in memory, little-endian */
 #define FOREBAY_RING_VERSION UINT64_C(1)

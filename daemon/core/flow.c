@@ -72,6 +72,7 @@ static void flow_place_group(struct flow *flow, struct list *writes, int error, 
 	} else if (in_call || flow->groups_deferred > 0) {
 		to = &flow->deferred;
 		flow->groups_deferred++;
+		flow_take_ticket(flow, step_of(list_first(writes)));
 		if (!error)
 			flow->after_deferred = true;
 	}
@@ -142,6 +143,12 @@ static void flow_end_mark(struct flow *flow)
 	}
 }
 
+static void flow_defer(struct flow *flow, struct flow_step *step)
+{
+	flow_take_ticket(flow, step);
+	list_append(&flow->deferred, &step->link);
+}
+
 static void flow_end_wait(struct flow *flow)
 {
 	struct flow_end *waiter = flow->end_waiter;
@@ -152,7 +159,7 @@ static void flow_end_wait(struct flow *flow)
 		return;
 	waiter->error = flow->end_error ? flow->end_error : flow->error;
 	if (waiter->error || flow->finished)
-		list_append(&flow->deferred, &waiter->step.link);
+		flow_defer(flow, &waiter->step);
 	else
 		list_append(&flow->ends, &waiter->step.link);
 }
@@ -235,7 +242,7 @@ bool flow_write(struct flow *flow, struct flow_write *write)
 	write->error = flow_refusal(flow);
 	write->accepted = write->error == FLOW_ERROR_NONE;
 	if (!write->accepted) {
-		list_append(&flow->deferred, &write->step.link);
+		flow_defer(flow, &write->step);
 		return false;
 	}
 	list_append(&flow->queue, &write->step.link);
@@ -335,8 +342,17 @@ bool flow_next(struct flow *flow, struct flow_action *ret_action)
 	return false;
 }
 
+bool flow_ticket(const struct flow *flow, uint32_t *ret_ticket)
+{
+	struct list *link = list_first(&flow->deferred);
+
+	if (link)
+		*ret_ticket = step_of(link)->ticket;
+	return link != NULL;
+}
+
 /* One step, or all writes of one sink call: nothing comes between those. */
-static bool flow_take_deferred(struct flow *flow)
+bool flow_begin_deferred(struct flow *flow)
 {
 	struct list *link = list_take_first(&flow->deferred);
 
@@ -360,7 +376,7 @@ bool flow_next_deferred(struct flow *flow, struct flow_action *ret_action)
 	do {
 		if (flow_next(flow, ret_action))
 			return true;
-	} while (flow_take_deferred(flow));
+	} while (flow_begin_deferred(flow));
 
 	if (!flow->wanted)
 		return false;

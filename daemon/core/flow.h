@@ -60,6 +60,9 @@ enum flow_error {
 	FLOW_ERROR_WRITE_AFTER_END,
 	FLOW_ERROR_DESTROYED,
 	FLOW_ERROR_ALREADY_FINISHED,
+	FLOW_ERROR_PUSH_AFTER_END,    /* read_flow's */
+	FLOW_ERROR_UNSHIFT_AFTER_END, /* read_flow's */
+	FLOW_ERROR_PREMATURE_CLOSE,   /* pipe's: destroyed without an error before the end */
 };
 
 /*
@@ -100,6 +103,7 @@ enum flow_do {
 /* The flow's own: something to be done later, on flow::now or flow::deferred. */
 struct flow_step {
 	struct list link;
+	uint32_t ticket; /* its place among all that is deferred */
 	uint8_t kind;
 };
 
@@ -148,6 +152,8 @@ struct flow_config {
 	bool final;	      /* FLOW_DO_FINAL comes before FINISH */
 	bool release;	      /* FLOW_DO_RELEASE comes by itself at the end (autoDestroy) */
 	bool announce_close;  /* FLOW_DO_CLOSE is wanted (emitClose) */
+	bool other_side;      /* it is also read from: FINISH alone brings no RELEASE */
+	uint32_t *tickets;    /* counts what is deferred, here and beside it; NULL: alone */
 };
 
 struct flow_action {
@@ -299,6 +305,14 @@ bool flow_next(struct flow *flow, struct flow_action *ret_action);
 
 /* The next action at all. */
 bool flow_next_deferred(struct flow *flow, struct flow_action *ret_action);
+
+/*
+ * For several flows whose deferred actions must come in the order in which they were
+ * deferred: they count in one config.tickets, and whose flow_ticket() is the oldest goes
+ * next, by flow_begin_deferred() and then flow_next() until there is none.
+ */
+bool flow_ticket(const struct flow *flow, uint32_t *ret_ticket); /* false: nothing deferred */
+bool flow_begin_deferred(struct flow *flow);
 
 enum flow_phase flow_phase(const struct flow *flow);
 const char *flow_phase_name(enum flow_phase phase);

@@ -33,7 +33,15 @@ void flow_push(struct flow *flow, struct list *list, enum flow_step_kind kind)
 	struct flow_step *step = &flow->own[kind];
 
 	step->kind = kind;
+	if (list == &flow->deferred)
+		flow_take_ticket(flow, step);
 	list_append(list, &step->link);
+}
+
+void flow_take_ticket(struct flow *flow, struct flow_step *step)
+{
+	if (flow->config.tickets)
+		step->ticket = (*flow->config.tickets)++;
 }
 
 bool flow_can_pump(const struct flow *flow)
@@ -263,7 +271,7 @@ static bool flow_run_own(struct flow *flow, enum flow_step_kind kind, struct flo
 		return flow_run_finish(flow);
 	case FLOW_STEP_FINISH_SAY:
 		action->what = FLOW_DO_FINISH;
-		if (flow->config.release)
+		if (flow->config.release && !flow->config.other_side)
 			flow_give_up(flow, FLOW_ERROR_NONE);
 		return true;
 	case FLOW_STEP_FAIL_REST:

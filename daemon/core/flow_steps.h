@@ -34,6 +34,9 @@ void flow_set_phase(struct flow *flow, enum flow_phase to);
 /* Appends one of the flow's own steps to flow::now or flow::deferred. */
 void flow_push(struct flow *flow, struct list *list, enum flow_step_kind kind);
 
+/* What is about to go to the end of flow::deferred takes its place. */
+void flow_take_ticket(struct flow *flow, struct flow_step *step);
+
 bool flow_can_pump(const struct flow *flow);   /* a sink call is to be made */
 bool flow_may_finish(const struct flow *flow); /* ended, and nothing is left to write */
 bool flow_is_drained(const struct flow *flow); /* told to stop, and low enough to go on */

@@ -293,14 +293,19 @@ static bool resolve_level(struct stream_step *step)
 	return step->level == OPTION_UNSET;
 }
 
-static const char *resolve_steps(struct stream_options *options)
+bool stream_options_resolve_steps(struct stream_options *options)
 {
 	if (options->steps_count > STREAM_STEPS_MAX)
-		return "steps";
+		return false;
 	for (uint32_t i = 0; i < options->steps_count; i++)
 		if (!resolve_level(&options->steps[i]))
-			return "steps";
-	return NULL;
+			return false;
+	return true;
+}
+
+static const char *resolve_steps(struct stream_options *options)
+{
+	return stream_options_resolve_steps(options) ? NULL : "steps";
 }
 
 /*

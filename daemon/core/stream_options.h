@@ -131,6 +131,9 @@ void stream_options_init(struct stream_options *options);
 int stream_options_resolve(struct stream_options *options, enum stream_target target,
 			   const char **ret_parameter);
 
+/* The same for the steps alone; false: too many, or a level that there is not. */
+bool stream_options_resolve_steps(struct stream_options *options);
+
 /* The wire's word for a value; NULL for a value outside of the enum. */
 const char *stream_open_name(int64_t value);
 const char *stream_ack_name(int64_t value);

@@ -24,9 +24,6 @@
 /* What a reply to Read has besides the text, generously. */
 #define READ_ENVELOPE_BYTES 256
 
-/* One byte of text takes this many in JSON at most: \u001f. */
-#define JSON_ESCAPE_BYTES_MAX 6
-
 static void reply_buffer(struct call *call, const struct buffer *buffer)
 {
 	struct args args;
@@ -36,7 +33,7 @@ static void reply_buffer(struct call *call, const struct buffer *buffer)
 	call_reply(call, &args);
 }
 
-static void made(void *data, int result, struct buffer *buffer, const struct refusal *refusal)
+void cmd_buffer_made(void *data, int result, struct buffer *buffer, const struct refusal *refusal)
 {
 	struct call *call = data;
 
@@ -76,7 +73,7 @@ static int alloc(struct call *call, struct refusal *refusal)
 	if (r == 0)
 		r = parse_alloc(call_args(call), &request, refusal);
 	if (r == 0)
-		r = buffer_alloc(call_holder(call), &request, made, call, refusal);
+		r = buffer_alloc(call_holder(call), &request, cmd_buffer_made, call, refusal);
 	labels_fini(&request.labels);
 	return r;
 }
@@ -95,13 +92,15 @@ static int from_source(struct call *call, struct buffer_request *request, struct
 	if (source_fd < 0 && call_take_no_more(call, refusal))
 		return REFUSED;
 	if (source_fd < 0)
-		return buffer_from_text(call_holder(call), request, text, made, call, refusal);
+		return buffer_from_text(call_holder(call), request, text, cmd_buffer_made, call,
+					refusal);
 	if (text)
 		r = refuse_text(refusal, REFUSAL_PARAMETER, "data");
 	else if (call_take_no_more(call, refusal))
 		r = REFUSED;
 	else
-		r = buffer_from_fd(call_holder(call), request, source_fd, made, call, refusal);
+		r = buffer_from_fd(call_holder(call), request, source_fd, cmd_buffer_made, call,
+				   refusal);
 	if (r)
 		fd_close(source_fd);
 	return r;
@@ -185,38 +184,12 @@ static int list(struct call *call, struct refusal *refusal)
 	return listing_start(listing, call, refusal);
 }
 
-/* The text's size within quotes, as cJSON writes it. */
-static size_t escaped_bytes(const char *text)
-{
-	size_t bytes = 0;
-
-	for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-		if (*c == '"' || *c == '\\' || (*c >= '\b' && *c <= '\r' && *c != '\v'))
-			bytes += 2;
-		else
-			bytes += *c < 0x20 ? JSON_ESCAPE_BYTES_MAX : 1;
-	}
-	return bytes;
-}
-
-static int read_within(struct call *call, uint64_t limit_bytes, struct refusal *refusal);
-
 static void read_done(void *data, int result, char *text, uint64_t bytes,
 		      const struct refusal *refusal)
 {
 	struct call *call = data;
-	uint64_t limit = call_service(call)->limits.message_bytes - READ_ENVELOPE_BYTES;
-	struct refusal own;
 	struct args args;
 
-	if (result == 0 && escaped_bytes(text) > limit) {
-		/* Rare: text full of what JSON must escape. So much always fits. */
-		free(text);
-		result = read_within(call, limit / JSON_ESCAPE_BYTES_MAX, &own);
-		if (result == 0)
-			return;
-		refusal = &own;
-	}
 	if (result) {
 		call_fail(call, result, refusal);
 		return;
@@ -228,8 +201,9 @@ static void read_done(void *data, int result, char *text, uint64_t bytes,
 	call_reply(call, &args);
 }
 
-static int read_within(struct call *call, uint64_t limit_bytes, struct refusal *refusal)
+static int read_text(struct call *call, struct refusal *refusal)
 {
+	uint64_t limit_bytes = call_service(call)->limits.message_bytes - READ_ENVELOPE_BYTES;
 	enum encoding encoding = ENCODING_BASE64;
 	uint64_t offset = 0, length;
 	struct buffer *buffer;
@@ -248,24 +222,9 @@ static int read_within(struct call *call, uint64_t limit_bytes, struct refusal *
 	return buffer_read(buffer, offset, length, encoding, limit_bytes, read_done, call, refusal);
 }
 
-static int read_text(struct call *call, struct refusal *refusal)
-{
-	return read_within(call, call_service(call)->limits.message_bytes - READ_ENVELOPE_BYTES,
-			   refusal);
-}
-
 static void write_done(void *data, int result, uint64_t bytes, const struct refusal *refusal)
 {
-	struct call *call = data;
-	struct args args;
-
-	if (result) {
-		call_fail(call, result, refusal);
-		return;
-	}
-	args_init(&args);
-	view_count(&args, "bytesWritten", bytes);
-	call_reply(call, &args);
+	cmd_buffer_reply_int(data, result, "bytesWritten", (int64_t)bytes, refusal);
 }
 
 static int write_text(struct call *call, struct refusal *refusal)

@@ -10,7 +10,6 @@
 #include "daemon/ctl/call.h"
 #include "daemon/ctl/cmds.h"
 #include "daemon/ctl/param.h"
-#include "daemon/ctl/view.h"
 #include "daemon/objects/buffer_bytes.h"
 #include "daemon/objects/buffer_concat.h"
 #include "daemon/objects/buffers.h"
@@ -19,8 +18,8 @@
 
 /* What io.forebay.buffer does with the bytes of one buffer, or of several. */
 
-static void reply_int(struct call *call, int result, const char *name, int64_t value,
-		      const struct refusal *refusal)
+void cmd_buffer_reply_int(struct call *call, int result, const char *name, int64_t value,
+			  const struct refusal *refusal)
 {
 	struct args args;
 
@@ -37,7 +36,7 @@ static void reply_int(struct call *call, int result, const char *name, int64_t v
 
 static void filled(void *data, int result, int64_t value, const struct refusal *refusal)
 {
-	reply_int(data, result, "bytesWritten", value, refusal);
+	cmd_buffer_reply_int(data, result, "bytesWritten", value, refusal);
 }
 
 int cmd_buffer_fill(struct call *call, struct refusal *refusal)
@@ -61,7 +60,7 @@ int cmd_buffer_fill(struct call *call, struct refusal *refusal)
 
 static void copied(void *data, int result, int64_t value, const struct refusal *refusal)
 {
-	reply_int(data, result, "bytesCopied", value, refusal);
+	cmd_buffer_reply_int(data, result, "bytesCopied", value, refusal);
 }
 
 /* Of Copy and Compare. */
@@ -87,20 +86,6 @@ int cmd_buffer_copy(struct call *call, struct refusal *refusal)
 }
 
 /* Concat */
-
-static void joined(void *data, int result, struct buffer *buffer, const struct refusal *refusal)
-{
-	struct call *call = data;
-	struct args args;
-
-	if (result) {
-		call_fail(call, result, refusal);
-		return;
-	}
-	args_init(&args);
-	view_buffer(&args, "buffer", buffer);
-	call_reply(call, &args);
-}
 
 static int find_sources(struct call *call, const cJSON *list, struct buffer **sources,
 			struct refusal *refusal)
@@ -140,7 +125,7 @@ int cmd_buffer_concat(struct call *call, struct refusal *refusal)
 	concat.sources = sources;
 	r = find_sources(call, list, sources, refusal);
 	if (r == 0)
-		r = buffer_concat(call_holder(call), &concat, joined, call, refusal);
+		r = buffer_concat(call_holder(call), &concat, cmd_buffer_made, call, refusal);
 	free(sources);
 	return r;
 }
@@ -149,7 +134,7 @@ int cmd_buffer_concat(struct call *call, struct refusal *refusal)
 
 static void compared(void *data, int result, int64_t value, const struct refusal *refusal)
 {
-	reply_int(data, result, "order", value, refusal);
+	cmd_buffer_reply_int(data, result, "order", value, refusal);
 }
 
 int cmd_buffer_compare(struct call *call, struct refusal *refusal)
@@ -168,7 +153,7 @@ static void looked(void *data, int result, int64_t value, const struct refusal *
 	struct args args;
 
 	if (result || value >= 0) {
-		reply_int(call, result, "offset", value, refusal);
+		cmd_buffer_reply_int(call, result, "offset", value, refusal);
 		return;
 	}
 	args_init(&args);

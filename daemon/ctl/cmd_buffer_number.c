@@ -76,16 +76,7 @@ int cmd_buffer_get_number(struct call *call, struct refusal *refusal)
 
 static void set(void *data, int result, int64_t value, const struct refusal *refusal)
 {
-	struct call *call = data;
-	struct args args;
-
-	if (result) {
-		call_fail(call, result, refusal);
-		return;
-	}
-	args_init(&args);
-	args_add_int(&args, "nextOffset", value);
-	call_reply(call, &args);
+	cmd_buffer_reply_int(data, result, "nextOffset", value, refusal);
 }
 
 int cmd_buffer_set_number(struct call *call, struct refusal *refusal)

@@ -15,6 +15,7 @@
 #include "daemon/ctl/param.h"
 #include "daemon/ctl/stream_param.h"
 #include "daemon/ctl/view.h"
+#include "daemon/objects/readable.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
@@ -22,22 +23,6 @@
 /* io.forebay.stream */
 
 #define PROGRESS_INTERVAL_USEC INT64_C(1000000)
-
-/* Adds `ring` where there is one, and tells how many descriptors the reply has. */
-static size_t add_ring(struct args *args, const struct stream_ring_fds *ring, int fds[static 2])
-{
-	struct args object;
-
-	if (ring->ring_bytes == 0)
-		return 0;
-	args_begin_object(args, "ring", &object);
-	args_add_int(&object, "memoryFileDescriptorIndex", 0);
-	args_add_int(&object, "signalFileDescriptorIndex", 1);
-	view_count(&object, "ringBytes", ring->ring_bytes);
-	fds[0] = ring->memory_fd;
-	fds[1] = ring->signal_fd;
-	return 2;
-}
 
 static void opened(void *data, int result, struct stream *stream, struct stream_ring_fds *ring,
 		   const struct refusal *refusal)
@@ -56,7 +41,7 @@ static void opened(void *data, int result, struct stream *stream, struct stream_
 	args_init(&args);
 	args_add_string(&args, "token", stream_token(stream));
 	view_stream(&args, stream);
-	fd_count = add_ring(&args, ring, fds);
+	fd_count = view_ring(&args, ring, fds);
 	call_reply_fds(call, &args, fds, fd_count);
 }
 
@@ -112,7 +97,7 @@ static int attach(struct call *call, struct refusal *refusal)
 	args_init(&args);
 	view_stream_context(&args, stream);
 	view_stream_runtime(&args, stream);
-	fd_count = add_ring(&args, &ring, fds);
+	fd_count = view_ring(&args, &ring, fds);
 	call_reply_fds(call, &args, fds, fd_count);
 	return 0;
 }
@@ -250,13 +235,25 @@ static int wait_for(struct call *call, struct refusal *refusal)
 	return 0;
 }
 
+/* Some verbs are those of readable streams too: one of the two is NULL. */
+static int param_either(struct call *call, struct stream **ret_stream,
+			struct readable **ret_readable, struct refusal *refusal)
+{
+	*ret_stream = NULL;
+	if (param_readable(call, "id", ret_readable, refusal) == 0)
+		return 0;
+	*ret_readable = NULL;
+	return param_stream(call, "id", ret_stream, refusal);
+}
+
 static int pause_stream(struct call *call, struct refusal *refusal)
 {
+	struct readable *readable;
 	struct stream *stream;
-	int r = param_stream(call, "id", &stream, refusal);
+	int r = param_either(call, &stream, &readable, refusal);
 
 	if (r == 0)
-		r = stream_pause(stream, refusal);
+		r = readable ? readable_pause(readable, refusal) : stream_pause(stream, refusal);
 	if (r == 0)
 		call_reply_empty(call);
 	return r;
@@ -264,11 +261,12 @@ static int pause_stream(struct call *call, struct refusal *refusal)
 
 static int resume_stream(struct call *call, struct refusal *refusal)
 {
+	struct readable *readable;
 	struct stream *stream;
-	int r = param_stream(call, "id", &stream, refusal);
+	int r = param_either(call, &stream, &readable, refusal);
 
 	if (r == 0)
-		r = stream_resume(stream, refusal);
+		r = readable ? readable_resume(readable, refusal) : stream_resume(stream, refusal);
 	if (r == 0)
 		call_reply_empty(call);
 	return r;
@@ -294,13 +292,15 @@ static int abort_stream(struct call *call, struct refusal *refusal)
 {
 	const char *reason = NULL;
 	uint64_t discarded_bytes;
+	struct readable *readable;
 	struct stream *stream;
 	struct args args;
-	int r = param_stream(call, "id", &stream, refusal);
+	int r = param_either(call, &stream, &readable, refusal);
 
 	(void)args_get_string(call_args(call), "reason", &reason);
 	if (r == 0)
-		r = stream_abort(stream, reason, &discarded_bytes, refusal);
+		r = readable ? readable_abort(readable, &discarded_bytes, refusal) :
+			       stream_abort(stream, reason, &discarded_bytes, refusal);
 	if (r)
 		return r;
 	args_init(&args);
@@ -397,10 +397,15 @@ const struct command cmd_stream_table[] = {
 	{ "Attach", attach, 0 },
 	{ "Cork", cork, 0 },
 	{ "Describe", describe, 0 },
+	{ "DescribeReadable", cmd_readable_describe, 0 },
 	{ "End", end_stream, 0 },
 	{ "List", list, 0 },
+	{ "ListReadables", cmd_readable_list, 0 },
 	{ "Open", open_stream, COMMAND_TAKES_DESCRIPTORS },
+	{ "OpenReadable", cmd_readable_open, COMMAND_TAKES_DESCRIPTORS },
 	{ "Pause", pause_stream, 0 },
+	{ "Pipe", cmd_pipe, COMMAND_TAKES_DESCRIPTORS },
+	{ "Read", cmd_readable_read, 0 },
 	{ "Resume", resume_stream, 0 },
 	{ "SetRate", set_rate, 0 },
 	{ "SubscribeEvents", subscribe_events, 0 },

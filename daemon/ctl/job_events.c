@@ -18,11 +18,13 @@
 /*
  * An event that waits, as the reply that it will be: the job goes on meanwhile. A result waits
  * for its row, and all that happened later waits behind it, so that events come in their order.
+ * Who subscribes while results wait is shown the jobs before these, and has not heard of them:
+ * what became of each such job is told as its state, once the last of its rows is written.
  */
 struct queued {
 	struct list link; /* subscription::queue */
 	uint64_t job;
-	uint64_t unsaved_run; /* the result of this one, whose row is not written; 0: none */
+	uint64_t unsaved_run; /* it tells of this one, whose row is not written; 0: of none */
 	struct call_text text;
 };
 
@@ -81,8 +83,8 @@ static const char *event_name(enum job_event event)
 					     "state";
 }
 
-static int enqueue(struct subscription *subscription, struct job *job, enum job_event event,
-		   const struct job_record *record)
+static int enqueue(struct subscription *subscription, const struct job *job, enum job_event event,
+		   const struct job_record *record, uint64_t unsaved_run)
 {
 	bool continues = event != JOB_EVENT_GONE || subscription->id == 0;
 	struct queued *queued = calloc(1, sizeof(*queued));
@@ -96,7 +98,7 @@ static int enqueue(struct subscription *subscription, struct job *job, enum job_
 	args_init(&args);
 	args_add_string(&args, "event", event_name(event));
 	view_id(&args, "id", ID_JOB, runtime.id);
-	view_job_runtime(&args, job);
+	view_job_runtime(&args, &runtime);
 	if (record)
 		view_record(&args, "run", record);
 	if (call_build_text(subscription->call, &args, continues, &queued->text, &refusal)) {
@@ -104,7 +106,7 @@ static int enqueue(struct subscription *subscription, struct job *job, enum job_
 		return -ENOMEM;
 	}
 	queued->job = runtime.id;
-	queued->unsaved_run = record ? record->run : 0;
+	queued->unsaved_run = unsaved_run;
 	list_append(&subscription->queue, &queued->link);
 	subscription->queue_bytes += sizeof(*queued) + queued->text.length;
 	wake(subscription);
@@ -130,7 +132,7 @@ static void on_event(struct job_observer *observer, struct job *job, enum job_ev
 		call_service(subscription->call)->counters.events_dropped++;
 		return;
 	}
-	if (enqueue(subscription, job, event, record) < 0)
+	if (enqueue(subscription, job, event, record, record ? record->run : 0) < 0)
 		doom(subscription);
 }
 
@@ -204,6 +206,17 @@ static void produce(struct call *call)
 		call->produce = NULL;
 }
 
+static bool catch_up(void *data, struct job *job)
+{
+	struct subscription *subscription = data;
+	uint64_t run = job_unsaved_run(job);
+
+	if (run == 0 || enqueue(subscription, job, JOB_EVENT_STATE, NULL, run) == 0)
+		return true;
+	doom(subscription);
+	return false;
+}
+
 int job_events_subscribe(struct call *call, struct job *job, struct refusal *refusal)
 {
 	struct subscription *subscription = calloc(1, sizeof(*subscription));
@@ -217,10 +230,10 @@ int job_events_subscribe(struct call *call, struct job *job, struct refusal *ref
 	args_init(&args);
 	args_add_bool(&args, "ready", true);
 	if (job) {
-		job_get_runtime(job, &runtime);
+		job_get_shown(job, &runtime);
 		subscription->id = runtime.id;
 		view_id(&args, "id", ID_JOB, runtime.id);
-		view_job_runtime(&args, job);
+		view_job_runtime(&args, &runtime);
 	}
 	r = call_build_text(call, &args, true, &text, refusal);
 	if (r) {
@@ -235,6 +248,10 @@ int job_events_subscribe(struct call *call, struct job *job, struct refusal *ref
 	job_observe_all(call_user(call)->registry, &subscription->observer);
 	call->data = subscription;
 	call->cancel = cancel;
+	if (job)
+		(void)catch_up(subscription, job);
+	else
+		job_for_each(call_user(call), catch_up, subscription);
 	call_send_text(call, &text);
 	free(text.bytes);
 	return 0;

@@ -3,15 +3,24 @@
 
 #include "daemon/ctl/param.h"
 
+#include <string.h>
+
 #include <cjson/cJSON.h>
 
 #include "daemon/core/id_text.h"
 #include "daemon/core/labels.h"
 #include "daemon/ctl/call.h"
 #include "daemon/objects/buffers.h"
+#include "daemon/objects/readable.h"
 #include "daemon/objects/refusal.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
+
+/*
+ * Of an object's labels together. They are shown in one message, which may be no longer than
+ * 64 KiB, and may spell each byte with six.
+ */
+#define LABEL_BYTES_MAX 4096
 
 int param_buffer_id(const cJSON *args, const char *name, uint64_t *ret_id, struct refusal *refusal)
 {
@@ -42,6 +51,18 @@ int param_stream(struct call *call, const char *name, struct stream **ret_stream
 	if (!id_parse(ID_STREAM, text, &id))
 		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
 	return stream_find(call_user(call), id, ret_stream, refusal);
+}
+
+int param_readable(struct call *call, const char *name, struct readable **ret_readable,
+		   struct refusal *refusal)
+{
+	const char *text = "";
+	uint64_t id;
+
+	(void)args_get_string(call_args(call), name, &text);
+	if (!id_parse(ID_STREAM, text, &id))
+		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
+	return readable_find(call_user(call), id, ret_readable, refusal);
 }
 
 int param_position(const cJSON *args, const char *name, uint64_t maximum, uint64_t *position,
@@ -78,11 +99,15 @@ int param_encoding(const cJSON *args, enum encoding *encoding, struct refusal *r
 int param_labels(const cJSON *args, struct labels *labels, struct refusal *refusal)
 {
 	const cJSON *map, *label;
+	size_t bytes = 0;
 	int r;
 
 	if (!args_get_object(args, "labels", &map))
 		return 0;
 	cJSON_ArrayForEach(label, map) {
+		bytes += strlen(label->string) + strlen(label->valuestring);
+		if (bytes > LABEL_BYTES_MAX)
+			return refuse_limit(refusal, "labelBytes", LABEL_BYTES_MAX);
 		r = labels_add(labels, label->string, label->valuestring);
 		if (r == LABELS_E_FULL)
 			return refuse_limit(refusal, "labels", LABELS_MAX);

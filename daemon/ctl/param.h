@@ -16,6 +16,7 @@ struct buffer;
 struct cJSON;
 struct call;
 struct labels;
+struct readable;
 struct refusal;
 struct stream;
 
@@ -24,6 +25,8 @@ int must_check param_buffer(struct call *call, const char *name, struct buffer *
 			    struct refusal *refusal);
 int must_check param_stream(struct call *call, const char *name, struct stream **ret_stream,
 			    struct refusal *refusal);
+int must_check param_readable(struct call *call, const char *name, struct readable **ret_readable,
+			      struct refusal *refusal);
 
 /* An id only; text that is none names no object. */
 int must_check param_buffer_id(const struct cJSON *args, const char *name, uint64_t *ret_id,
@@ -41,7 +44,7 @@ int must_check param_number(const struct cJSON *args, const char *name, int64_t 
 int must_check param_encoding(const struct cJSON *args, enum encoding *encoding,
 			      struct refusal *refusal);
 
-/* `labels` of the object, added to an empty set. */
+/* `labels` of the object, added to an empty set. LIMIT: too many, or too long together. */
 int must_check param_labels(const struct cJSON *args, struct labels *labels,
 			    struct refusal *refusal);
 

@@ -6,6 +6,7 @@
 #include <cjson/cJSON.h>
 
 #include "daemon/ctl/param.h"
+#include "daemon/objects/conduit.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
@@ -145,6 +146,34 @@ int stream_param_request(const cJSON *args, struct stream_request *request, stru
 	(void)args_get_string(context, "store", &request->store);
 	(void)args_get_string(context, "path", &request->path);
 	return param_labels(context, &request->labels, refusal);
+}
+
+int stream_param_source(const cJSON *args, struct conduit_request *ret_request,
+			struct refusal *refusal)
+{
+	struct conduit_request request = {
+		.fd = -1,
+		.offset = OPTION_UNSET,
+		.length = OPTION_UNSET,
+		.mark = OPTION_UNSET,
+	};
+	const cJSON *source = NULL;
+	const char *text;
+	int r = 0;
+
+	(void)args_get_object(args, "source", &source);
+	(void)args_get_string(source, "store", &request.store);
+	(void)args_get_string(source, "path", &request.path);
+	take_integer(source, "offset", &request.offset);
+	take_integer(source, "length", &request.length);
+	take_integer(args, "highWaterMark", &request.mark);
+	stream_options_init(&request.steps);
+	stream_param_steps(args, &request.steps);
+	if (args_get_string(source, "buffer", &text))
+		r = param_buffer_id(source, "buffer", &request.buffer, refusal);
+	if (r == 0)
+		*ret_request = request;
+	return r;
 }
 
 static int take_data(const cJSON *args, struct stream_chunk *chunk, struct refusal *refusal)

@@ -9,6 +9,7 @@
 #include "daemon/base/err.h"
 
 struct cJSON;
+struct conduit_request;
 struct refusal;
 struct stream_chunk;
 struct stream_options;
@@ -30,6 +31,10 @@ int must_check stream_param_file(const struct cJSON *context, struct stream_opti
  * by whoever knows their rules.
  */
 void stream_param_steps(const struct cJSON *args, struct stream_options *options);
+
+/* `source`, `steps` and `highWaterMark` of OpenReadable and Pipe; no descriptor. */
+int must_check stream_param_source(const struct cJSON *args, struct conduit_request *ret_request,
+				   struct refusal *refusal);
 
 /* `required`: there must be a chunk. */
 int must_check stream_param_chunk(const struct cJSON *args, bool required,

@@ -4,6 +4,7 @@
 
 /* Objects as clients see them: each adds members to the parameters that are being built. */
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "daemon/core/id_text.h"
@@ -13,12 +14,15 @@ struct buffer;
 struct fault;
 struct job;
 struct job_record;
+struct job_runtime;
 struct labels;
 struct pool;
+struct readable;
 struct store;
 struct store_file;
 struct stream;
 struct stream_options;
+struct stream_ring_fds;
 
 void view_id(struct args *args, const char *name, enum id_kind kind, uint64_t id);
 
@@ -44,10 +48,17 @@ void view_stream_runtime(struct args *args, const struct stream *stream);
 /* `id`, `context` and `runtime`. */
 void view_stream(struct args *args, const struct stream *stream);
 
+/* `readable`; with `id`. */
+void view_readable_runtime(struct args *args, const struct readable *readable);
+void view_readable(struct args *args, const struct readable *readable);
+
+/* Adds `ring` where there is one, and tells how many descriptors the reply has. */
+size_t view_ring(struct args *args, const struct stream_ring_fds *ring, int ret_fds[static 2]);
+
 /* Nothing where there are none. */
 void view_steps(struct args *args, const struct stream_options *options);
 
-void view_job_runtime(struct args *args, const struct job *job);
+void view_job_runtime(struct args *args, const struct job_runtime *runtime);
 /* `context` and `runtime`. */
 void view_job(struct args *args, const struct job *job);
 /* io.forebay.job.RunRecord. */

@@ -87,41 +87,42 @@ static void view_context(struct args *args, const struct job *job)
 	view_labels(&object, context.labels);
 }
 
-void view_job_runtime(struct args *args, const struct job *job)
+void view_job_runtime(struct args *args, const struct job_runtime *runtime)
 {
-	struct job_runtime runtime;
 	struct args object;
 
-	job_get_runtime(job, &runtime);
 	args_begin_object(args, "runtime", &object);
-	args_add_string(&object, "state", job_state_name(runtime.state));
-	args_add_int(&object, "ownerUid", runtime.owner_uid);
-	view_number(&object, "nextUSec", runtime.next_usec);
-	view_count(&object, "runs", runtime.runs);
-	view_count(&object, "failures", runtime.failures);
-	view_count(&object, "skips", runtime.skips);
-	if (runtime.current_run > 0) {
-		view_count(&object, "currentRun", runtime.current_run);
-		view_count(&object, "currentBytes", runtime.current_bytes);
-		view_count(&object, "totalBytes", runtime.total_bytes);
+	args_add_string(&object, "state", job_state_name(runtime->state));
+	args_add_int(&object, "ownerUid", runtime->owner_uid);
+	view_number(&object, "nextUSec", runtime->next_usec);
+	view_count(&object, "runs", runtime->runs);
+	view_count(&object, "failures", runtime->failures);
+	view_count(&object, "skips", runtime->skips);
+	if (runtime->current_run > 0) {
+		view_count(&object, "currentRun", runtime->current_run);
+		view_count(&object, "currentBytes", runtime->current_bytes);
+		view_count(&object, "totalBytes", runtime->total_bytes);
 	}
-	if (runtime.last_run > 0)
-		view_count(&object, "lastRun", runtime.last_run);
-	if (runtime.last_result != JOB_RESULT_NONE)
+	if (runtime->last_run > 0)
+		view_count(&object, "lastRun", runtime->last_run);
+	if (runtime->last_result != JOB_RESULT_NONE)
 		args_add_string(&object, "lastResult",
-				job_result_name((enum job_result)runtime.last_result));
-	view_number(&object, "lastStartUSec", runtime.last_start_usec);
-	view_number(&object, "lastEndUSec", runtime.last_end_usec);
-	if (runtime.last_path)
-		view_text(&object, "lastPath", runtime.last_path);
-	if (runtime.fault)
-		view_fault(&object, "fault", runtime.fault);
+				job_result_name((enum job_result)runtime->last_result));
+	view_number(&object, "lastStartUSec", runtime->last_start_usec);
+	view_number(&object, "lastEndUSec", runtime->last_end_usec);
+	if (runtime->last_path)
+		view_text(&object, "lastPath", runtime->last_path);
+	if (runtime->fault)
+		view_fault(&object, "fault", runtime->fault);
 }
 
 void view_job(struct args *args, const struct job *job)
 {
+	struct job_runtime runtime;
+
+	job_get_shown(job, &runtime);
 	view_context(args, job);
-	view_job_runtime(args, job);
+	view_job_runtime(args, &runtime);
 }
 
 void view_record(struct args *args, const char *name, const struct job_record *record)

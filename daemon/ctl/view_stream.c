@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "daemon/ctl/view.h"
+#include "daemon/objects/readable.h"
 #include "daemon/objects/streams.h"
 #include "proto/args.h"
 
@@ -123,4 +124,49 @@ void view_stream(struct args *args, const struct stream *stream)
 	view_id(args, "id", ID_STREAM, runtime.id);
 	view_stream_context(args, stream);
 	view_stream_runtime(args, stream);
+}
+
+void view_readable_runtime(struct args *args, const struct readable *readable)
+{
+	struct readable_runtime runtime;
+	struct args object;
+
+	readable_get_runtime(readable, &runtime);
+	args_begin_object(args, "readable", &object);
+	args_add_string(&object, "state", stream_state_name(runtime.state));
+	args_add_int(&object, "ownerUid", runtime.owner_uid);
+	view_count(&object, "highWaterMark", runtime.high_water_mark);
+	view_count(&object, "readableLength", runtime.readable_length);
+	view_count(&object, "bytesRead", runtime.read_bytes);
+	view_count(&object, "bytesTaken", runtime.taken_bytes);
+	if (runtime.total_bytes != UINT64_MAX)
+		view_count(&object, "totalBytes", runtime.total_bytes);
+	if (runtime.path)
+		view_text(&object, "path", runtime.path);
+	if (runtime.fault)
+		view_fault(&object, "fault", runtime.fault);
+}
+
+void view_readable(struct args *args, const struct readable *readable)
+{
+	struct readable_runtime runtime;
+
+	readable_get_runtime(readable, &runtime);
+	view_id(args, "id", ID_STREAM, runtime.id);
+	view_readable_runtime(args, readable);
+}
+
+size_t view_ring(struct args *args, const struct stream_ring_fds *ring, int ret_fds[static 2])
+{
+	struct args object;
+
+	if (ring->ring_bytes == 0)
+		return 0;
+	args_begin_object(args, "ring", &object);
+	args_add_int(&object, "memoryFileDescriptorIndex", 0);
+	args_add_int(&object, "signalFileDescriptorIndex", 1);
+	view_count(&object, "ringBytes", ring->ring_bytes);
+	ret_fds[0] = ring->memory_fd;
+	ret_fds[1] = ring->signal_fd;
+	return 2;
 }

@@ -10,8 +10,14 @@
 
 #include "daemon/io/io_engine.h"
 
-/* Enough for a kernel that is short of something; few enough to end. */
-#define RETRIES_MAX 100
+/* So many tries in a row that bring nothing, and the last of them is an error. */
+#define FRUITLESS_MAX 6
+
+/* An interruption says nothing of the disk; few enough to end. */
+#define INTERRUPTIONS_MAX 100
+
+/* What a kernel that is short of something is given after the first; then twice that, .. */
+#define FIRST_WAIT_NS 30000000
 
 /* io_uring takes 32 bits of length here. */
 #define WRITEBACK_BYTES_MAX (UINT64_C(1) << 30)
@@ -40,7 +46,8 @@ int step_prepare(struct io_request *request)
 	request->bytes_done = 0;
 	request->iov_first = 0;
 	request->iov_cut = 0;
-	request->retries = 0;
+	request->fruitless = 0;
+	request->interruptions = 0;
 	if (request->operation == IO_RUN)
 		return request->run ? 0 : -EINVAL;
 	if (request->operation == IO_WRITE) {
@@ -127,12 +134,12 @@ static void advance_write(struct io_request *request, uint64_t bytes)
 
 static bool end_write(struct io_request *request, int64_t result)
 {
-	/* A write that takes nothing and says no why would be tried for ever. */
-	if (result == 0 || (uint64_t)result > request->total_bytes - request->bytes_done) {
+	if ((uint64_t)result > request->total_bytes - request->bytes_done) {
 		request->result = -EIO;
 		return false;
 	}
-	request->retries = 0;
+	request->fruitless = 0;
+	request->interruptions = 0;
 	advance_write(request, (uint64_t)result);
 	if (request->step_error != 0) {
 		request->result = -request->step_error;
@@ -146,20 +153,23 @@ static bool end_write(struct io_request *request, int64_t result)
  * A sync is never repeated, whatever it said: the kernel tells of a failed page once, marks
  * it clean, and the second sync would say that all is well.
  */
-static bool may_repeat(const struct io_request *request, int64_t result)
+static bool may_repeat(struct io_request *request, int64_t result)
 {
 	if (request->operation == IO_SYNC_DATA || request->operation == IO_SYNC_DIRECTORY)
 		return false;
-	return (result == -EINTR || result == -EAGAIN) && request->retries < RETRIES_MAX;
+	if (result == -EINTR)
+		return ++request->interruptions < INTERRUPTIONS_MAX;
+	return result == -EAGAIN && ++request->fruitless < FRUITLESS_MAX;
 }
 
 bool step_end(struct io_request *request, int64_t result)
 {
 	restore_iov(&request->step);
-	if (may_repeat(request, result)) {
-		request->retries++;
+	/* A write that takes nothing and does not say why may be tried again, as often. */
+	if (request->operation == IO_WRITE && result == 0)
+		result = -EAGAIN;
+	if (may_repeat(request, result))
 		return true;
-	}
 	if (result < 0) {
 		request->result = result;
 		return false;
@@ -205,10 +215,10 @@ static int64_t perform_one(const struct io_request *request)
 	return r < 0 ? -errno : r;
 }
 
-/* Gives a kernel that says EAGAIN a moment: 100 of them are a second. */
-static void wait_a_moment(void)
+/* All of them together are a second. */
+static void wait_a_moment(const struct io_request *request)
 {
-	struct timespec moment = { .tv_nsec = 10000000 };
+	struct timespec moment = { .tv_nsec = FIRST_WAIT_NS << (request->fruitless - 1) };
 
 	(void)nanosleep(&moment, NULL);
 }
@@ -227,6 +237,6 @@ void step_perform(struct io_request *request)
 		if (!step_end(request, result))
 			return;
 		if (result == -EAGAIN)
-			wait_a_moment();
+			wait_a_moment(request);
 	}
 }

@@ -84,7 +84,7 @@ enum fd_kind fd_kind_destination(int fd, const char **ret_reason)
 	}
 }
 
-enum fd_kind fd_kind_source(int fd, const char **ret_reason)
+static enum fd_kind judge_readable(int fd, const char **ret_reason)
 {
 	int flags = fcntl(fd, F_GETFL);
 
@@ -92,11 +92,32 @@ enum fd_kind fd_kind_source(int fd, const char **ret_reason)
 		return refuse("not an open descriptor", ret_reason);
 	if (flags & O_PATH)
 		return refuse("opened with O_PATH", ret_reason);
-	if (get_type(fd) != S_IFREG)
-		return refuse("not a regular file", ret_reason);
 	if ((flags & O_ACCMODE) != O_RDONLY && (flags & O_ACCMODE) != O_RDWR)
 		return refuse("not open for reading", ret_reason);
-	return FD_KIND_FILE;
+	switch (get_type(fd)) {
+	case S_IFREG:
+		return FD_KIND_FILE;
+	case S_IFIFO:
+		return FD_KIND_PIPE;
+	case S_IFSOCK:
+		return judge_socket(fd, ret_reason);
+	default:
+		return refuse("neither a file nor a pipe nor a socket", ret_reason);
+	}
+}
+
+enum fd_kind fd_kind_source(int fd, const char **ret_reason)
+{
+	enum fd_kind kind = judge_readable(fd, ret_reason);
+
+	if (kind == FD_KIND_PIPE || kind == FD_KIND_SOCKET)
+		return refuse("not a regular file", ret_reason);
+	return kind;
+}
+
+enum fd_kind fd_kind_flowing_source(int fd, const char **ret_reason)
+{
+	return judge_readable(fd, ret_reason);
 }
 
 enum fd_kind fd_kind_directory(int fd, const char **ret_reason)

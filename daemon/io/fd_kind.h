@@ -28,6 +28,9 @@ enum fd_kind fd_kind_destination(int fd, const char **ret_reason);
 /* As a source to be read with pread or mapped: FILE, open for reading. */
 enum fd_kind fd_kind_source(int fd, const char **ret_reason);
 
+/* As a source to be read from front to back: FILE, PIPE or SOCKET, open for reading. */
+enum fd_kind fd_kind_flowing_source(int fd, const char **ret_reason);
+
 /* As a place for paths: DIRECTORY, open for reading (so that it can be synced). */
 enum fd_kind fd_kind_directory(int fd, const char **ret_reason);
 

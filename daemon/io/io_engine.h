@@ -16,9 +16,10 @@
  *			Wait with engine_on_room().
  *			IO_RUN is never answered so; whoever owns an object runs one at a time.
  *
- * A write is reported once, as a whole: the engine goes on after a short write by itself,
- * and after a bounded number of EINTRs and EAGAINs. `result` is then the number of bytes, or
- * a negative errno, with `bytes_done` telling how many bytes from the start had been taken.
+ * A write is reported once, as a whole: the engine goes on by itself after a short write,
+ * after a bounded number of EINTRs, and where the kernel took nothing (0, or EAGAIN); the
+ * sixth time in a row that is -EAGAIN. `result` is then the number of bytes, or a negative
+ * errno, with `bytes_done` telling how many bytes from the start had been taken.
  * A sync is tried once and never again, because the kernel tells of a lost page only once.
  * Syncs of one directory that are asked for while one of it is under way wait for it to end
  * and are then one sync, with one result for all of them; they are never ENGINE_BUSY.
@@ -112,7 +113,8 @@ struct io_request {
 	int step_error;		/* an injected errno for the second one */
 	uint32_t iov_first;	/* where the rest begins, */
 	uint64_t iov_cut;	/* and how many bytes of that one are written already */
-	uint32_t retries;
+	uint32_t fruitless;	/* tries in a row that brought nothing */
+	uint32_t interruptions;
 	struct io_step step;
 	uint64_t due_ns;	/* engine_faulty: when to let it go on */
 };

@@ -16,6 +16,9 @@
 /* Outcome of reading: the text could not carry the bytes. */
 #define READ_E_ENCODING 2
 
+/* Of one character, behind its first byte. */
+#define UTF8_FOLLOWERS_MAX 3
+
 /* Node's rule for a position and a count, both within the buffer; the count is then cut. */
 static int check_range(const struct buffer *buffer, uint64_t offset, uint64_t *io_length,
 		       struct refusal *refusal)
@@ -67,14 +70,26 @@ static uint64_t unit_bytes(enum encoding encoding, const unsigned char *at)
 	return unit < 0x800 || (unit & 0xf800) == 0xd800 ? 2 : 3;
 }
 
+/*
+ * Where UTF-8 that is cut at `at` is cut in between characters: no character has more than
+ * three bytes behind its first, so a longer row of them has no such place. It stays as it is
+ * then, and is judged: to go on back would end with nothing read, for ever.
+ */
+static uint64_t whole_utf8(const unsigned char *bytes, uint64_t at)
+{
+	for (uint64_t back = 0; back <= UTF8_FOLLOWERS_MAX && back < at; back++)
+		if ((bytes[at - back] & 0xc0) != 0x80)
+			return at - back;
+	return at;
+}
+
 /* `at` is where the text would be cut: back to where a character begins. */
 static uint64_t whole_characters(enum encoding encoding, const unsigned char *bytes, uint64_t at)
 {
 	if (encoding == ENCODING_UTF8)
-		while (at > 0 && (bytes[at] & 0xc0) == 0x80)
-			at--;
+		return whole_utf8(bytes, at);
 	if (encoding == ENCODING_UTF16LE && at >= 2 && (bytes[at - 1] & 0xfc) == 0xd8)
-		at -= 2;
+		return at - 2;
 	return at;
 }
 

@@ -93,8 +93,9 @@ int must_check buffer_find(struct user *user, uint64_t id, struct buffer **ret_b
 /*
  * `text` is NUL-ended, malloc'd, and the callback's to free; `bytes` is how many bytes of the
  * buffer it stands for (fewer than asked where the text, spelt in JSON, would be longer than
- * `limit_bytes`; no character is cut). length UINT64_MAX: to the buffer's end. BAD_ENCODING
- * where the bytes could not come back from the text as they are.
+ * `limit_bytes`, which has room for some characters: never none of those that were asked for;
+ * no character is cut). length UINT64_MAX: to the buffer's end. BAD_ENCODING where the bytes
+ * could not come back from the text as they are.
  */
 typedef void (*buffer_text_fn)(void *data, int result, char *text, uint64_t bytes,
 			       const struct refusal *refusal);

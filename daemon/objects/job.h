@@ -11,6 +11,7 @@
  *	job_calendar.c	calendar expressions, with the zones that they need
  *	job_due.c	times: when is it due, whose turn is it
  *	job_run.c	one run, from its first row to its last
+ *	job_shown.c	what may be told of it
  *	job_path.c	what its file is called
  *	job_compare.c	whether it would be the same as the last
  *	job_source.c	where the bytes of a run come from
@@ -150,8 +151,9 @@ struct job {
 	char *last_path;		 /* of the last file; NULL: none */
 	char content[DIGEST_TEXT_BYTES]; /* what that was made of; "": not known */
 
-	struct job_run *run; /* NULL: none is going on */
-	struct list waits;   /* job_wait::link */
+	struct job_run *run;	  /* NULL: none is going on */
+	struct list waits;	  /* job_wait::link */
+	struct list unsaved_runs; /* job_run::unsaved_link: over, but for their last rows */
 
 	/* Its row. */
 	struct catalogue_request save_request;
@@ -217,6 +219,12 @@ struct job_run {
 	struct job_save_wait gone_wait; /* where its row goes with the job's */
 	uint64_t job_id;		/* the job may be gone */
 	struct list waits;		/* job_wait::link */
+
+	/* Until its last row is written: the job as it was before the end. */
+	struct list unsaved_link; /* job::unsaved_runs */
+	struct job_runtime shown;
+	char *shown_path;	   /* what the first points to */
+	struct fault *shown_fault; /* the same */
 };
 
 /* jobs.c */
@@ -250,6 +258,8 @@ void job_set_state(struct job *job, enum job_state state);
 void job_settle(struct job *job);
 /* Keeps why; NULL: nothing is wrong. */
 void job_set_fault(struct job *job, const struct fault *fault);
+/* What job::fault is: not to be copied again by assignment. NULL: no memory. */
+struct fault *job_copy_fault(const struct fault *fault);
 /* `wait` is told as soon as all that has happened to the job until now is in the catalogue. */
 void job_wait_saved(struct job *job, struct job_save_wait *wait);
 /* Its memory is gone: paused, now or when the run that is stopped by this is over. */
@@ -329,6 +339,12 @@ void job_run_get_record(const struct job_run *run, struct job_record *ret_record
 void job_run_known(struct job_run *run, int result);
 /* Its last row is written, or cannot be: who waits hears of it, and it is freed. */
 void job_run_saved(struct job_run *run);
+
+/* job_shown.c */
+/* It is about to end: the job is shown as it is now, */
+void job_run_hold_back(struct job_run *run);
+/* until its last row is written, or cannot be. The job may be gone. */
+void job_run_show(struct job_run *run);
 
 /* job_source.c */
 /* Takes hold of the bytes; `done` is called later. */

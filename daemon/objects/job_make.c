@@ -58,6 +58,7 @@ struct job *job_new(struct jobs *jobs, struct job_owner *owner, uint64_t id)
 	list_init(&job->ready_link);
 	list_init(&job->buffer_link);
 	list_init(&job->waits);
+	list_init(&job->unsaved_runs);
 	list_init(&job->unsaved_waits);
 	list_init(&job->saved_waits);
 	job->jobs = jobs;

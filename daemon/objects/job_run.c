@@ -61,6 +61,7 @@ void job_run_get_record(const struct job_run *run, struct job_record *ret_record
 
 static void run_free(struct job_run *run)
 {
+	job_run_show(run);
 	job_source_release(run);
 	holder_fini(&run->holder);
 	free(run->store);
@@ -211,6 +212,7 @@ static void run_over(struct errand *errand, int unused)
 	if (run->stream_id != 0 &&
 	    stream_find(run->holder.user, run->stream_id, &stream, &refusal) == 0)
 		stream_forget(stream);
+	job_run_hold_back(run);
 	run->end_usec = now_usec();
 	take_result(run);
 	plan_retry(run);
@@ -233,6 +235,7 @@ void job_run_saved(struct job_run *run)
 {
 	struct job_record record;
 
+	job_run_show(run);
 	/* Not by way of the job, which may be gone. */
 	jobs_tell_run_saved(run->holder.user->registry->jobs, run->job_id, run->number);
 	job_run_get_record(run, &record);
@@ -517,6 +520,7 @@ static struct job_run *run_new(struct job *job)
 		return NULL;
 	list_init(&run->observer.link);
 	list_init(&run->waits);
+	list_init(&run->unsaved_link);
 	run->job = job;
 	run->job_id = job->id;
 	run->options = job->setup.options.stream;

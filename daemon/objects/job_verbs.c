@@ -31,19 +31,21 @@ void job_set_state(struct job *job, enum job_state state)
 }
 
 /* Most paths are short, and there may be very many jobs: only what is used of it is kept. */
+struct fault *job_copy_fault(const struct fault *fault)
+{
+	size_t bytes = offsetof(struct fault, path) + strlen(fault->path) + 1;
+	struct fault *copy = malloc(bytes);
+
+	if (copy)
+		memcpy(copy, fault, bytes);
+	return copy;
+}
+
 void job_set_fault(struct job *job, const struct fault *fault)
 {
-	size_t bytes;
-
 	free(job->fault);
-	job->fault = NULL;
-	if (!fault)
-		return;
-	bytes = offsetof(struct fault, path) + strlen(fault->path) + 1;
-	job->fault = malloc(bytes);
 	/* Without memory it is told without a reason. */
-	if (job->fault)
-		memcpy(job->fault, fault, bytes);
+	job->fault = fault ? job_copy_fault(fault) : NULL;
 }
 
 static void pause_now(struct job *job)

@@ -98,6 +98,8 @@ void job_free(struct job *job)
 	if (job->charged)
 		user_discharge(owner->user, QUOTA_JOBS, 1);
 	list_remove(&job->owner_link);
+	/* Such a run goes on to wait for its row. */
+	list_remove(&job->unsaved_runs);
 	job_setup_fini(&job->setup);
 	free(job->fault);
 	free(job->fault_word);

@@ -151,7 +151,12 @@ struct job_runtime {
 	const char *last_path;	   /* NULL: none */
 	const struct fault *fault; /* NULL: none */
 };
+/* As it is: for observers, who hear of a result before its row is written. */
 void job_get_runtime(const struct job *job, struct job_runtime *ret_runtime);
+/* For everybody else: before the results of runs whose rows are not written yet. */
+void job_get_shown(const struct job *job, struct job_runtime *ret_runtime);
+/* The last of these runs, of which observers will hear run_saved(). 0: none. */
+uint64_t job_unsaved_run(const struct job *job);
 
 enum job_event {
 	JOB_EVENT_STATE,

@@ -23,7 +23,9 @@
 #include "daemon/objects/buffers.h"
 #include "daemon/objects/errand.h"
 #include "daemon/objects/ledger.h"
+#include "daemon/objects/pipe.h"
 #include "daemon/objects/pool_memory.h"
+#include "daemon/objects/readable.h"
 #include "daemon/objects/registry.h"
 #include "daemon/objects/streams.h"
 
@@ -117,6 +119,14 @@ static void reap(struct pool *pool)
 	errand_start(registry_of(pool), &home->errand);
 }
 
+/* Whatever reads or writes its memory. */
+static void fail_users_of(struct pool *pool)
+{
+	stream_fail_users_of(registry_of(pool), pool);
+	readable_fail_users_of(registry_of(pool), pool);
+	pipe_fail_users_of(registry_of(pool), pool);
+}
+
 /* Off all lists, its buffers gone but for those that are pinned; reaped with the last use. */
 static void retire(struct pool *pool)
 {
@@ -132,7 +142,7 @@ static void retire(struct pool *pool)
 	pool_use(pool);
 	buffers_drop_all(pool);
 	if (pool->stream_pins > 0)
-		stream_fail_users_of(registry_of(pool), pool);
+		fail_users_of(pool);
 	pool_unuse(pool);
 }
 

@@ -9,6 +9,8 @@
 #include <sys/random.h>
 
 #include "daemon/objects/pools.h"
+#include "daemon/objects/readable.h"
+#include "daemon/objects/readable_parts.h"
 #include "daemon/objects/stream.h"
 #include "daemon/objects/streams.h"
 #include "daemon/objects/zones.h"
@@ -25,6 +27,9 @@ void registry_init(struct registry *registry)
 	list_init(&registry->stream_observers);
 	id_map_init(&registry->buffers);
 	id_map_init(&registry->streams);
+	id_map_init(&registry->readable_ids);
+	list_init(&registry->readables);
+	list_init(&registry->pipes);
 }
 
 void registry_fini(struct registry *registry)
@@ -33,10 +38,12 @@ void registry_fini(struct registry *registry)
 	assert(list_is_empty(&registry->stores));
 	assert(list_is_empty(&registry->stream_observers));
 	assert(registry->buffers.count == 0 && registry->streams.count == 0);
+	assert(list_is_empty(&registry->readables) && list_is_empty(&registry->pipes));
 	assert(registry->memory_bytes == 0 && registry->errands == 0);
 	zones_free_all(registry);
 	id_map_fini(&registry->buffers);
 	id_map_fini(&registry->streams);
+	id_map_fini(&registry->readable_ids);
 }
 
 int registry_new_id(struct registry *registry, uint64_t *ret_id)
@@ -47,7 +54,7 @@ int registry_new_id(struct registry *registry, uint64_t *ret_id)
 		if (getrandom(&id, sizeof(id), 0) < 0)
 			return -errno;
 	} while (id == 0 || id_map_find(&registry->buffers, id) ||
-		 id_map_find(&registry->streams, id));
+		 id_map_find(&registry->streams, id) || id_map_find(&registry->readable_ids, id));
 	*ret_id = id;
 	return 0;
 }
@@ -148,6 +155,9 @@ int holder_init(struct holder *holder, struct registry *registry, uid_t uid)
 		return -ENOMEM;
 	list_init(&holder->pools);
 	list_init(&holder->streams);
+	list_init(&holder->readables);
+	list_init(&holder->ended_readables);
+	holder->ended_readable_count = 0;
 	holder->last_ended = NULL;
 	holder->gone = false;
 	return 0;
@@ -162,6 +172,10 @@ void holder_gone(struct holder *holder)
 	holder->gone = true;
 	while ((link = list_take_first(&holder->streams)))
 		stream_holder_gone(container_of(link, struct stream, holder_link));
+	while ((link = list_first(&holder->readables)))
+		readable_holder_gone(container_of(link, struct readable, holder_link));
+	while ((link = list_first(&holder->ended_readables)))
+		readable_holder_gone(container_of(link, struct readable, holder_link));
 	if (holder->last_ended)
 		stream_leave_last(holder->last_ended);
 	while ((link = list_take_first(&holder->pools)))

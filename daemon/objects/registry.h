@@ -54,7 +54,10 @@ struct registry {
 	struct list zones;  /* held_zone::link, those read last come first */
 	struct id_map buffers;
 	struct id_map streams;
-	struct jobs *jobs; /* NULL: none can be made */
+	struct id_map readable_ids;
+	struct list readables;	      /* readable::registry_link */
+	struct list pipes;	      /* pipe::registry_link */
+	struct jobs *jobs;	      /* NULL: none can be made */
 	struct list stream_observers; /* stream_observer::link, those of all streams */
 	struct registry_counters counters;
 };
@@ -80,10 +83,13 @@ struct user {
  */
 struct holder {
 	struct user *user;
-	struct list pools;   /* pool::holder_link, connection lifetime */
-	struct list streams; /* stream::holder_link */
-	struct stream *last_ended;	/* kept while the connection lives; NULL: none */
-	bool gone;	     /* the connection is dead; calls of its may still be going on */
+	struct list pools;	     /* pool::holder_link, connection lifetime */
+	struct list streams;	     /* stream::holder_link */
+	struct list readables;	     /* readable::holder_link, those that have not ended */
+	struct list ended_readables; /* readable::holder_link, oldest first */
+	uint32_t ended_readable_count;
+	struct stream *last_ended; /* kept while the connection lives; NULL: none */
+	bool gone;		   /* the connection is dead; calls of its may still be going on */
 };
 
 void registry_init(struct registry *registry);

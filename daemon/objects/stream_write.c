@@ -133,7 +133,7 @@ int stream_write(struct stream *stream, struct holder *holder, const struct stre
 		r = refuse_id(refusal, REFUSAL_WRITE_AFTER_END, stream->id);
 	if (r == 0)
 		r = stream_refuse_if_over(stream, refusal);
-	if (r == 0 && !chunk->data && !chunk->buffer)
+	if (r == 0 && !chunk->data && !chunk->buffer && !chunk->memory)
 		r = refuse_text(refusal, REFUSAL_PARAMETER, "data");
 	if (r == 0)
 		r = take_chunk(stream, holder, chunk, &entry, refusal);

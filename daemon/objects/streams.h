@@ -89,7 +89,10 @@ struct stream_chunk {
 	int64_t offset;		/* OPTION_UNSET: 0 */
 	int64_t length;		/* OPTION_UNSET: to the buffer's end */
 
-	/* Or memory of the daemon's own, which must stay until the stream has closed. */
+	/*
+	 * Or memory of the daemon's own, which must stay until the stream is done with
+	 * it: until a wait for its level has ended well, or the stream has closed.
+	 */
 	const unsigned char *memory; /* NULL: none */
 	uint64_t memory_bytes;
 };

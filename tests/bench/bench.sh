@@ -29,7 +29,7 @@ export LC_ALL=C
 
 programs="$FOREBAY_BUILD_DIR/tests/bench"
 runs=${FOREBAY_BENCH_RUNS:-9}
-rows=${FOREBAY_BENCH_ROWS:-1 2 3 4 5 6 7 8 9 10}
+rows=${FOREBAY_BENCH_ROWS:-1 2 3 4 5 6 7 8 9 10 11}
 mib=$((1024 * 1024))
 redis_pid=
 idle_pid=
@@ -481,6 +481,42 @@ row_jobs() {
 	daemon_down
 }
 
+# row_access NAME WHAT: one number a call, in nanoseconds for each.
+row_access() {
+	awk -v name="$1" '$1 == name { print $2, $3 }' "$TMPDIR/access" >"$TMPDIR/access.pairs"
+	row "11 $2" ns "plain C" most 2 <"$TMPDIR/access.pairs"
+}
+
+row_memory_access() {
+	local type arrays=
+	"$programs/memory_access" 51 >"$TMPDIR/access"
+	for type in int32le float64le float64be; do
+		row_access "get_$type" "to get a number from a view, $type"
+		row_access "set_$type" "to set a number in a view, $type"
+	done
+	for type in int32le float64le float64be; do
+		arrays+="${arrays:+, }$type $(access_ratio "get_array_$type") and $(access_ratio "set_array_$type")"
+	done
+	note "median of 51 rounds over 16 KiB; whole arrays got and set, ratio to a plain loop that copies: $arrays"
+}
+
+access_ratio() {
+	awk -v name="$1" '$1 == name { print $2, $3 }' "$TMPDIR/access" | summary | cut -d ' ' -f 3
+}
+
+row_lease() {
+	local lease_ns free_ns free_malloc_ns
+	daemon_up
+	"$programs/lease_alloc" 2000 >"$TMPDIR/lease"
+	daemon_down
+	awk '$1 == "alloc" { print $2, $3 }' "$TMPDIR/lease" >"$TMPDIR/lease.pairs"
+	read -r lease_ns _ < <(summary <"$TMPDIR/lease.pairs")
+	row_alone "11 a small allocation from a lease" "$lease_ns" ns most 100
+	row "11 the same" ns malloc none "" <"$TMPDIR/lease.pairs"
+	read -r free_ns free_malloc_ns _ < <(awk '$1 == "free" { print $2, $3 }' "$TMPDIR/lease" | summary)
+	note "8 to 264 bytes, median of 2000 rounds of 128; to give one back: $free_ns ns, free() $free_malloc_ns ns"
+}
+
 prepare
 describe
 table_begin
@@ -498,5 +534,6 @@ fi
 ! wanted 8 || row_drain
 ! wanted 9 || row_memory
 ! wanted 10 || row_jobs
+if wanted 11; then row_memory_access; row_lease; fi
 json_write "$FOREBAY_BUILD_DIR/bench.json"
 echo "written: $FOREBAY_BUILD_DIR/bench.json"

@@ -35,6 +35,16 @@ class Buffers(ForebayTest):
         parameters.setdefault("pool", "test")
         return self.client.call(BUFFER + "From", {"data": data, **parameters})["buffer"]
 
+    def from_memory(self, content):
+        """Of any length: it comes by a descriptor."""
+        memory = os.memfd_create("content")
+        try:
+            os.write(memory, content)
+            return self.client.call(BUFFER + "From", {
+                "pool": "test", "fileDescriptorIndex": 0}, [memory])["buffer"]
+        finally:
+            os.close(memory)
+
     def free(self, buffer):
         return self.client.call(BUFFER + "Free", {"id": buffer["id"]})
 
@@ -139,13 +149,35 @@ class Buffers(ForebayTest):
                                                                    encoding="utf8"):
                 self.read(self.make(hexadecimal, encoding="hex"), encoding="utf8")
 
+    def test_no_answer_is_of_nothing_where_something_was_asked_for(self):
+        """A reader that goes on where the last answer ended comes to an end or to an error."""
+        for before, endless in ((b"", b"\x80"), (b"a", b"\x80"), (b"", b"\xbf"), (b"", b"\xf0\x80"),
+                                (b"\xf0", b"\x80"), (b"\xe2\x82\xac", b"\x82"), (b"", b"a\x80")):
+            content = (before + endless * (3 * MIB // len(endless)))[:3 * MIB]
+            with self.subTest(before=before, endless=endless):
+                buffer = self.from_memory(content)
+                with self.fails(BUFFER + "BadEncoding", parameter="encoding", encoding="utf8"):
+                    self.read(buffer, encoding="utf8")
+                self.free(buffer)
+
+    def test_no_character_is_cut_where_the_message_ends(self):
+        for shift in range(5):
+            for character in ("a", "ä", "€", "😀"):
+                text = "x" * shift + character * (MIB // len(character.encode()) + 10)
+                content = text.encode()
+                buffer = self.from_memory(content)
+                got, rounds = "", 0
+                while len(got.encode()) < len(content):
+                    part = self.read(buffer, offset=len(got.encode()), encoding="utf8")
+                    self.assertGreater(part["bytesRead"], 0)
+                    got, rounds = got + part["data"], rounds + 1
+                self.assertTrue(got == text, (shift, character))
+                self.assertEqual(2, rounds)
+                self.free(buffer)
+
     def test_read_gives_what_fits_one_message(self):
         content = random_bytes(3 * MIB)
-        memory = os.memfd_create("content")
-        self.cleanup.callback(os.close, memory)
-        os.write(memory, content)
-        buffer = self.client.call(BUFFER + "From", {"pool": "test", "fileDescriptorIndex": 0},
-                                  [memory])["buffer"]
+        buffer = self.from_memory(content)
         for encoding, decode in (("base64", base64.b64decode), ("hex", bytes.fromhex)):
             got, rounds = bytearray(), 0
             while len(got) < len(content):

@@ -1016,7 +1016,7 @@ START_TEST(a_sync_that_fails_in_any_way_is_not_repeated)
 	ck_assert(set_up(&fixture, 1, ""));
 	prepare(&job, IO_SYNC_DATA, fixture.fd);
 	ck_assert_int_eq(perform(&fixture, &job), -errors[_i]);
-	ck_assert_uint_eq(job.request.retries, 0);
+	ck_assert_uint_eq(job.request.fruitless + job.request.interruptions, 0);
 	tear_down(&fixture);
 }
 END_TEST
@@ -1031,6 +1031,24 @@ START_TEST(a_write_that_is_always_interrupted_ends)
 	ck_assert(set_up(&fixture, 1, ""));
 	prepare_write(&job, fixture.fd, &byte, 1, 0);
 	ck_assert_int_eq(perform(&fixture, &job), -EINTR);
+	tear_down(&fixture);
+}
+END_TEST
+
+/* 0: it takes nothing and does not say why. */
+START_TEST(the_sixth_write_in_a_row_that_brings_nothing_is_the_last)
+{
+	static const int errors[] = { EAGAIN, 0 };
+	struct fixture fixture;
+	struct job job;
+	char byte = 'x';
+
+	refuse_system_call(SYS_pwritev, errors[_i]);
+	ck_assert(set_up(&fixture, 1, ""));
+	prepare_write(&job, fixture.fd, &byte, 1, 0);
+	ck_assert_int_eq(perform(&fixture, &job), -EAGAIN);
+	ck_assert_uint_eq(job.request.fruitless, 6);
+	ck_assert_uint_eq(job.request.bytes_done, 0);
 	tear_down(&fixture);
 }
 END_TEST
@@ -1074,5 +1092,6 @@ int main(void)
 	tcase_add_loop_test(all, auto_takes_threads_where_io_uring_is_refused, 0, 3);
 	tcase_add_loop_test(all, a_sync_that_fails_in_any_way_is_not_repeated, 0, 3);
 	tcase_add_test(all, a_write_that_is_always_interrupted_ends);
+	tcase_add_loop_test(all, the_sixth_write_in_a_row_that_brings_nothing_is_the_last, 0, 2);
 	return run_case(all, "engine", 60);
 }

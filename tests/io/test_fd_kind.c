@@ -172,31 +172,42 @@ static const struct {
 	int (*make)(void);
 	enum fd_kind destination;
 	enum fd_kind source;
+	enum fd_kind flowing_source;
 	enum fd_kind directory;
-	const char *reason;	/* of the first refusal as a destination */
+	const char *reason; /* of the first refusal as a destination */
 } kinds[] = {
-	{ file_for_writing, FD_KIND_FILE, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
-	{ file_for_both, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED, NULL },
-	{ file_for_reading, FD_KIND_REFUSED, FD_KIND_FILE, FD_KIND_REFUSED, "for writing" },
-	{ file_as_path, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "O_PATH" },
-	{ memory, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED, NULL },
-	{ sealed_memory, FD_KIND_REFUSED, FD_KIND_FILE, FD_KIND_REFUSED, "sealed" },
-	{ pipe_write_end, FD_KIND_PIPE, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
-	{ pipe_read_end, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "for writing" },
-	{ fifo, FD_KIND_PIPE, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
-	{ stream_socket, FD_KIND_SOCKET, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
-	{ datagram_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "stream" },
-	{ packet_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "stream" },
-	{ lonely_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "connected" },
-	{ listening_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "listening" },
-	{ directory, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_DIRECTORY, "directory" },
-	{ directory_as_path, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "O_PATH" },
-	{ device, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "device" },
-	{ epoll, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
-	{ event, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
-	{ timer, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
-	{ signals, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
-	{ closed, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "open descriptor" },
+	{ file_for_writing, FD_KIND_FILE, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
+	{ file_for_both, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED, NULL },
+	{ file_for_reading, FD_KIND_REFUSED, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED,
+	  "for writing" },
+	{ file_as_path, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "O_PATH" },
+	{ memory, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED, NULL },
+	{ sealed_memory, FD_KIND_REFUSED, FD_KIND_FILE, FD_KIND_FILE, FD_KIND_REFUSED, "sealed" },
+	{ pipe_write_end, FD_KIND_PIPE, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, NULL },
+	{ pipe_read_end, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_PIPE, FD_KIND_REFUSED,
+	  "for writing" },
+	{ fifo, FD_KIND_PIPE, FD_KIND_REFUSED, FD_KIND_PIPE, FD_KIND_REFUSED, NULL },
+	{ stream_socket, FD_KIND_SOCKET, FD_KIND_REFUSED, FD_KIND_SOCKET, FD_KIND_REFUSED, NULL },
+	{ datagram_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "stream" },
+	{ packet_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "stream" },
+	{ lonely_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "connected" },
+	{ listening_socket, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "listening" },
+	{ directory, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_DIRECTORY,
+	  "directory" },
+	{ directory_as_path, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "O_PATH" },
+	{ device, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "device" },
+	{ epoll, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
+	{ event, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
+	{ timer, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
+	{ signals, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, "neither" },
+	{ closed, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED, FD_KIND_REFUSED,
+	  "open descriptor" },
 };
 
 START_TEST(each_kind_is_what_it_is)
@@ -211,6 +222,8 @@ START_TEST(each_kind_is_what_it_is)
 	if (kinds[_i].reason)
 		ck_assert_msg(strstr(reason, kinds[_i].reason), "%s", reason);
 	ck_assert_msg(fd_kind_source(fd, &reason) == kinds[_i].source, "%s", reason);
+	ck_assert_msg(fd_kind_flowing_source(fd, &reason) == kinds[_i].flowing_source, "%s",
+		      reason);
 	ck_assert_msg(fd_kind_directory(fd, &reason) == kinds[_i].directory, "%s", reason);
 	(void)close(fd);
 	(void)close(other_fd);

@@ -24,12 +24,15 @@ if command -v c++ >/dev/null; then
 	languages="c11 cxx11"
 fi
 for language in $languages; do
-	for header in client/forebay.h client/forebay_job.h proto/ring.h proto/versions.h; do
+	for header in client/forebay.h client/forebay_job.h client/forebay_memory.h \
+		client/forebay_readable.h proto/ring.h proto/versions.h; do
 		echo "#include \"$FOREBAY_SOURCE_DIR/$header\"" | "$language"
 	done
 	cat <<-END | "$language"
 		#include "$FOREBAY_SOURCE_DIR/client/forebay.h"
 		#include "$FOREBAY_SOURCE_DIR/client/forebay_job.h"
+		#include "$FOREBAY_SOURCE_DIR/client/forebay_memory.h"
+		#include "$FOREBAY_SOURCE_DIR/client/forebay_readable.h"
 		int use(void);
 		int use(void)
 		{
@@ -37,19 +40,27 @@ for language in $languages; do
 			struct forebay_pool_options pool = FOREBAY_POOL_OPTIONS_INIT;
 			struct forebay_load_options load = FOREBAY_LOAD_OPTIONS_INIT;
 			struct forebay_job_options job = FOREBAY_JOB_OPTIONS_INIT;
+			struct forebay_view view = forebay_view_of_memory(&job, sizeof(job));
+			double numbers[2] = { 0, 1 };
+			struct forebay_readable_options readable = FOREBAY_READABLE_OPTIONS_INIT;
+			struct forebay_pipe_options pipe = FOREBAY_PIPE_OPTIONS_INIT;
 
+			if (forebay_view_set_float32be(&view, 0, 1.5f) ||
+			    forebay_view_get_float64le_array(&view, 8, numbers, 2))
+				return 1;
 			return stream.directory_fd + stream.file_fd + (int)stream.start + pool.huge_pages +
-				(int)load.length + job.replace;
+				(int)load.length + job.replace + readable.file_fd +
+				(int)pipe.buffer_offset;
 		}
 	END
 	echo "$language: passed"
 done
 
-# Every function that the headers have is exported, and nothing else.
-declared=$(grep -ohE 'forebay_[a-z_]+\(' "$FOREBAY_SOURCE_DIR"/client/forebay{,_job}.h |
-	tr -d '(' | sort -u)
-exported=$(grep -oE 'forebay_[a-z_]+;' "$FOREBAY_SOURCE_DIR/client/forebay.map" | tr -d ';' | sort -u)
-if [ "$declared" != "$exported" ]; then
+# Every function that the headers have is exported, and nothing else but those that are inline.
+declared=$(grep -hE '^[a-z]' "$FOREBAY_SOURCE_DIR"/client/forebay{,_job,_memory,_readable}.h |
+	grep -v '^static' | grep -oE 'forebay_[a-z0-9_]+\(' | tr -d '(' | sort -u)
+exported=$(grep -oE 'forebay_[a-z0-9_]+;' "$FOREBAY_SOURCE_DIR/client/forebay.map" | tr -d ';' | sort -u)
+if [ "$declared" != "$exported" ] || [ -z "$declared" ]; then
 	diff <(echo "$declared") <(echo "$exported") || true
 	exit 1
 fi

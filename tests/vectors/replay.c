@@ -22,8 +22,18 @@
  */
 
 static const struct replay_kind *const kinds[] = {
-	&replay_arraybuffer, &replay_buffer_ops, &replay_dataview, &replay_dataview_f16,
-	&replay_encodings,   &replay_pool,	 &replay_writable,
+	&replay_arraybuffer,
+	&replay_buffer_ops,
+	&replay_dataview,
+	&replay_dataview_f16,
+	&replay_encodings,
+	&replay_flow_trace,
+	&replay_fs_streams,
+	&replay_library_buffer_ops,
+	&replay_library_dataview,
+	&replay_library_encodings,
+	&replay_pool,
+	&replay_writable,
 };
 
 struct totals {

@@ -3,7 +3,7 @@
 #define FOREBAY_TESTS_VECTORS_REPLAY_H
 
 /*
- * Replays recorded answers of Node against the objects that the daemon links. A kind is one
+ * Replays recorded answers of Node against the objects that the daemon links, or libforebay. A kind is one
  * file format; its function gets one entry of the file's list at a time and says what came
  * of it. It holds no rule of the thing under test: it turns the entry into calls and
  * compares what comes back.
@@ -23,6 +23,12 @@ struct replay_verdict {
 	const char *rule;
 };
 
+/* Where nothing departs from Node. */
+static inline struct replay_verdict replay_verdict(bool passed)
+{
+	return (struct replay_verdict){ .passed = passed };
+}
+
 struct replay_kind {
 	const char *name;
 	const char *list; /* the file's member that holds the entries */
@@ -34,6 +40,11 @@ extern const struct replay_kind replay_buffer_ops;
 extern const struct replay_kind replay_dataview;
 extern const struct replay_kind replay_dataview_f16;
 extern const struct replay_kind replay_encodings;
+extern const struct replay_kind replay_library_buffer_ops;
+extern const struct replay_kind replay_library_dataview;
+extern const struct replay_kind replay_library_encodings;
+extern const struct replay_kind replay_flow_trace;
+extern const struct replay_kind replay_fs_streams;
 extern const struct replay_kind replay_pool;
 extern const struct replay_kind replay_writable;
 

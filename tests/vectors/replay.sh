@@ -51,7 +51,7 @@ must_see() {
 	local kind=$1 change
 	shift
 	for change in "$@"; do
-		sed "s/$change/" "$vectors/$kind.json" >"$TMPDIR/$kind.json"
+		sed "s/$change/" "$vectors/${kind#library_}.json" >"$TMPDIR/$kind.json"
 		must_fail "changed by $change" "$kind" "$TMPDIR/$kind.json"
 	done
 }
@@ -68,7 +68,23 @@ must_see arraybuffer '"zero":true/"zero":false' '"hex":"79ff"/"hex":"79fe"' \
 	'"source":"01"/"source":"02"' '"hex":"0002000301"/"hex":"0002000302"' \
 	'"shares":false/"shares":true' '"length":4/"length":5' '"error":"TypeError"/"hex":""' \
 	'"back":{"undef":true}/"back":{"num":"0"}' '"byteOffset":2/"byteOffset":1'
+must_see library_dataview '"hex":"c2c500/"hex":"c2c501' '"num":"-127"/"num":"-126"' \
+	'"error":"RangeError"/"hex":""'
+must_see library_buffer_ops '"copied":2/"copied":1' '"last":2/"last":1' '"whole":"eeee/"whole":"eeef'
+must_see library_encodings '"written":3/"written":2' '"end_u16":"fffd"/"end_u16":""' \
+	'"out_u16":"fffd"/"out_u16":"fffe"' '"ok":false/"ok":true'
 must_see pool '"off":0}/"off":8}' '"backing":1,/"backing":2,'
+must_see flow_trace '"ev":"pause"/"ev":"resume"' '"flowing":false/"flowing":true' \
+	'"cb":"pipeline","err":"SRC"/"cb":"pipeline","err":null' '"rlen":4/"rlen":3' \
+	'"ev":"unpipe"/"ev":"drain"' '"got":null/"got":0'
+must_see fs_streams '"rets":\[true,false\]/"rets":[true,true]' '"drain","cb1 null"/"cb1 null","drain"' \
+	'"bytesWritten":131089/"bytesWritten":131090' '"mode":"755"/"mode":"754"' \
+	'"thrown":"ERR_OUT_OF_RANGE"/"thrown":"ERR_INVALID_ARG_TYPE"' '"fdOpen":true/"fdOpen":false' \
+	'"cb0 ENOSPC"/"cb0 EIO"' '"sizes":\[65536,1\]/"sizes":[1,65536]' '"length":98/"length":97' \
+	'"error":"EEXIST"/"error":null' '"data","end","close"/"data","close"' \
+	'"finish","close"\],"calls"/"close"],"calls"' '"sha":"4bfb889f8f49f283"/"sha":"4bfb889f8f49f284"' \
+	'"cb1 ERR_STREAM_DESTROYED","cb2 BOOM"/"cb1 ERR_STREAM_DESTROYED","cb2 null"' \
+	'"end null","finish","error EIO"/"end null","error EIO","finish"'
 must_fail "without cases" writable_trace "$TMPDIR/empty.json"
 must_fail "of another kind" writable_trace "$TMPDIR/other.json"
 must_fail "cut off" writable_trace "$TMPDIR/cut.json"
@@ -85,5 +101,12 @@ holds_mapping "92 mapped: A10 10, A11 44, A2 3, A4 16, A8 11, undefined 8" \
 holds_mapping "51 mapped: A4 40, A8 9, undefined 2" dataview "$vectors/dataview.json"
 holds_mapping "72 mapped: A17 65, A4 7" dataview_f16 "$vectors/dataview_f16.json"
 holds_mapping "5 mapped: E4 3, negative start 2" encodings "$vectors/encodings.json"
+holds_mapping "27 mapped: W25 1, W27 4, W32 22" flow_trace "$vectors/flow_trace.json"
+holds_mapping "81 mapped: A4 46, A8 9, other 24, undefined 2" library_dataview "$vectors/dataview.json"
+holds_mapping "305 mapped: other 305" library_buffer_ops "$vectors/buffer_ops.json"
+holds_mapping "31 mapped: other 31" library_encodings "$vectors/encodings.json"
+holds_mapping "5 mapped: F10 1, F11 2, F12 1, W25 1" fs_streams "$vectors/fs_streams.json"
+holds_mapping "76 mapped: F10 14, F11 12, F12 12, F8 12, W25 14, W27 12" \
+	fs_streams "$vectors/fs_streams_more.json"
 
 exit $failed

@@ -27,11 +27,6 @@
 /* More than any recorded length that Node has memory for, and less than the others. */
 #define MEMORY_BYTES_MAX (INT64_C(1) << 32)
 
-static struct replay_verdict verdict(bool passed)
-{
-	return (struct replay_verdict){ .passed = passed };
-}
-
 static bool is_zero(const struct value_bytes *bytes)
 {
 	for (size_t i = 0; i < bytes->count; i++)
@@ -48,7 +43,7 @@ static struct replay_verdict run_new(const cJSON *entry)
 	bool same;
 
 	if (!numbers_place(entry, "len", 0, MEMORY_BYTES_MAX, &length, &rule))
-		return verdict(value_same_refusal(entry, true));
+		return replay_verdict(value_same_refusal(entry, true));
 	memory = value_bytes_new((size_t)length, 0xaa);
 	bytes_fill(memory.bytes, memory.count, "", 1);
 	same = value_same_refusal(entry, false) &&
@@ -81,7 +76,7 @@ static struct replay_verdict run_slice(const cJSON *entry)
 						memory.bytes, memory.count);
 	free(copy.bytes);
 	free(memory.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static struct replay_verdict run_resize(const cJSON *entry)
@@ -115,7 +110,7 @@ static struct replay_verdict run(const cJSON *entry)
 		if (strcmp(cases[i].name, name) == 0)
 			return cases[i].run(entry);
 	replay_complain(entry, "no such case: %s", name);
-	return verdict(false);
+	return replay_verdict(false);
 }
 
 const struct replay_kind replay_arraybuffer = { "arraybuffer", "cases", run };

@@ -16,11 +16,6 @@
 
 #define TYPE_NAME_BYTES 32
 
-static struct replay_verdict verdict(bool passed)
-{
-	return (struct replay_verdict){ .passed = passed };
-}
-
 /* The number as a client would write it; a text stays what it is. */
 static const char *text_of(const cJSON *item, char text[static NUMBER_TEXT_BYTES])
 {
@@ -90,7 +85,7 @@ struct replay_verdict replay_buffer_numbers_from_copy(const cJSON *entry)
 	bool same;
 
 	if (values)
-		return verdict(copies_elements(entry, values));
+		return replay_verdict(copies_elements(entry, values));
 	source = value_hex(value_member(entry, "src"));
 	copy = value_bytes_new(source.count, 0);
 	memcpy(copy.bytes, source.bytes, source.count);
@@ -100,7 +95,7 @@ struct replay_verdict replay_buffer_numbers_from_copy(const cJSON *entry)
 					source.count);
 	free(source.bytes);
 	free(copy.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 struct replay_verdict replay_buffer_numbers_to_json(const cJSON *entry)
@@ -119,7 +114,7 @@ struct replay_verdict replay_buffer_numbers_to_json(const cJSON *entry)
 				       strlen(text));
 	}
 	free(bytes.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 /* The type that the method means. False: there is none. */
@@ -180,9 +175,10 @@ struct replay_verdict replay_buffer_numbers_read(const cJSON *entry)
 		outcome = (struct replay_verdict){ true, refused ? NULL : "B24" };
 	} else if (place_of(entry, bytes.count, type, &offset)) {
 		number_to_text(type, bytes.bytes + offset, text);
-		outcome = verdict(value_same_refusal(entry, false) && same_value(entry, text));
+		outcome =
+			replay_verdict(value_same_refusal(entry, false) && same_value(entry, text));
 	} else {
-		outcome = verdict(value_same_refusal(entry, true));
+		outcome = replay_verdict(value_same_refusal(entry, true));
 	}
 	free(bytes.bytes);
 	return outcome;
@@ -219,7 +215,7 @@ struct replay_verdict replay_buffer_numbers_write(const cJSON *entry)
 	else if (place_of(entry, bytes.count, type, &offset))
 		outcome = write_within(entry, type, &bytes, offset);
 	else
-		outcome = verdict(value_same_refusal(entry, true));
+		outcome = replay_verdict(value_same_refusal(entry, true));
 	free(bytes.bytes);
 	return outcome;
 }

@@ -33,11 +33,6 @@ struct outcome {
 	struct value_bytes bytes;
 };
 
-static struct replay_verdict verdict(bool passed)
-{
-	return (struct replay_verdict){ .passed = passed };
-}
-
 static struct replay_verdict mapped(const char *rule)
 {
 	return (struct replay_verdict){ true, rule };
@@ -102,14 +97,14 @@ static struct replay_verdict run_alloc(const cJSON *entry)
 		return mapped("B3");
 	outcome.bytes = value_bytes_new((size_t)length, 0);
 	if (!filled)
-		return verdict(same_outcome(entry, &outcome));
+		return replay_verdict(same_outcome(entry, &outcome));
 
 	pattern = value_of(entry, "fill", "fillHex");
 	outcome.refused |= is_fill_refused(entry, &pattern, outcome.bytes.count);
 	if (pattern.count > 0)
 		bytes_fill(outcome.bytes.bytes, outcome.bytes.count, pattern.bytes, pattern.count);
 	free(pattern.bytes);
-	return verdict(same_outcome(entry, &outcome));
+	return replay_verdict(same_outcome(entry, &outcome));
 }
 
 /* A position left out is 0, or the end; "not a number" counts as 0. */
@@ -146,14 +141,14 @@ static struct replay_verdict run_copy(const cJSON *entry)
 	bool same = copies(entry, value_hex(value_member(entry, "dst")), &source);
 
 	free(source.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static struct replay_verdict run_copy_self(const cJSON *entry)
 {
 	struct value_bytes source = value_hex(value_member(entry, "src"));
 
-	return verdict(copies(entry, source, &source));
+	return replay_verdict(copies(entry, source, &source));
 }
 
 /* The part is shown, and that it shares the memory: filled with 0xee, the whole shows it. */
@@ -182,7 +177,7 @@ static struct replay_verdict run_subarray(const cJSON *entry)
 		    &end);
 	same = same_part(entry, whole, "rel", start, end);
 	free(whole.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 /* With an offset and a length, of which a negative one is 0. */
@@ -233,7 +228,7 @@ static struct replay_verdict run_concat(const cJSON *entry)
 		at += (int64_t)part.count;
 		free(part.bytes);
 	}
-	return verdict(same_outcome(entry, &outcome));
+	return replay_verdict(same_outcome(entry, &outcome));
 }
 
 static struct replay_verdict run_compare(const cJSON *entry)
@@ -246,7 +241,7 @@ static struct replay_verdict run_compare(const cJSON *entry)
 
 	free(a.bytes);
 	free(b.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 /* The range is that of the other buffer, then that of the one whose method it is. */
@@ -303,7 +298,7 @@ static struct replay_verdict run_index_of(const cJSON *entry)
 
 	free(bytes.bytes);
 	free(needle.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static struct replay_verdict run_swap(const cJSON *entry)
@@ -313,7 +308,7 @@ static struct replay_verdict run_swap(const cJSON *entry)
 
 	outcome.refused =
 		bytes_swap(outcome.bytes.bytes, outcome.bytes.count, (size_t)bits / 8) == -EINVAL;
-	return verdict(same_outcome(entry, &outcome));
+	return replay_verdict(same_outcome(entry, &outcome));
 }
 
 static struct replay_verdict run_is_utf8(const cJSON *entry)
@@ -325,7 +320,7 @@ static struct replay_verdict run_is_utf8(const cJSON *entry)
 		    value_same_bool(entry, "ASCII", value_got(entry, "ascii"), is_ascii);
 
 	free(bytes.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static const struct {
@@ -358,7 +353,7 @@ static struct replay_verdict run(const cJSON *entry)
 		if (strcmp(cases[i].name, name) == 0)
 			return cases[i].run(entry);
 	replay_complain(entry, "no such case: %s", name);
-	return verdict(false);
+	return replay_verdict(false);
 }
 
 const struct replay_kind replay_buffer_ops = { "buffer_ops", "cases", run };

@@ -61,7 +61,7 @@ static struct replay_verdict set_at(const cJSON *entry, enum number_type type,
 	enum numbers_outcome outcome = numbers_set(entry, type, value, bytes);
 
 	if (outcome == NUMBERS_BROKEN)
-		return (struct replay_verdict){ .passed = false };
+		return replay_verdict(false);
 	if (outcome == NUMBERS_SET && strcmp(error, "TypeError") == 0)
 		return (struct replay_verdict){ true, "A8" };
 	return (struct replay_verdict){
@@ -114,7 +114,7 @@ static struct replay_verdict run_at(
 			  &rule))
 		verdict = run(entry, type, &view, place);
 	else
-		verdict = (struct replay_verdict){ .passed = value_same_refusal(entry, true) };
+		verdict = replay_verdict(value_same_refusal(entry, true));
 	if (!verdict.rule)
 		verdict.rule = rule;
 	free(view.memory.bytes);
@@ -132,7 +132,7 @@ static struct replay_verdict run(const cJSON *entry)
 	if (strcmp(name, "get") == 0)
 		return run_at(entry, get_at);
 	replay_complain(entry, "no such case: %s", name);
-	return (struct replay_verdict){ .passed = false };
+	return replay_verdict(false);
 }
 
 const struct replay_kind replay_dataview = { "dataview", "cases", run };

@@ -22,11 +22,6 @@
  *	negative start	of a range is refused, where toString takes it for 0
  */
 
-static struct replay_verdict verdict(bool passed)
-{
-	return (struct replay_verdict){ .passed = passed };
-}
-
 static enum encoding encoding_of(const cJSON *entry, const char *name)
 {
 	enum encoding encoding = ENCODING_UTF8;
@@ -80,7 +75,7 @@ static struct replay_verdict run_text(const cJSON *entry,
 	if (same && utf8_of(entry, &units, &utf8))
 		same = run(entry, utf8);
 	free(units.units);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static struct replay_verdict run_decode(const cJSON *entry)
@@ -211,12 +206,12 @@ static struct replay_verdict run_fill(const cJSON *entry)
 		return run_text(entry, fills_with_text);
 	if (number) {
 		byte = value_byte(number);
-		return verdict(fills(entry, &byte, 1));
+		return replay_verdict(fills(entry, &byte, 1));
 	}
 	pattern = value_hex(value_member(entry, "buf"));
 	same = fills(entry, pattern.bytes, pattern.count);
 	free(pattern.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 /* One chunk's text, or with chunk NULL what was left at the end. */
@@ -255,7 +250,7 @@ static struct replay_verdict run_decoder(const cJSON *entry)
 		free(chunk.bytes);
 	}
 	same = same && gives_units(entry, &decoder, NULL, value_got(entry, "end_u16"));
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 static bool starts_with_mark(const struct value_bytes *bytes)
@@ -293,7 +288,7 @@ static struct replay_verdict run_is_encoding(const cJSON *entry)
 {
 	enum encoding encoding;
 
-	return verdict(value_same_bool(
+	return replay_verdict(value_same_bool(
 		entry, "known", value_got(entry, "ok"),
 		encoding_from_name(value_text(value_member(entry, "name")), &encoding)));
 }
@@ -319,7 +314,7 @@ static struct replay_verdict run(const cJSON *entry)
 		if (strcmp(cases[i].name, name) == 0)
 			return cases[i].run(entry);
 	replay_complain(entry, "no such case: %s", name);
-	return verdict(false);
+	return replay_verdict(false);
 }
 
 const struct replay_kind replay_encodings = { "encodings", "cases", run };

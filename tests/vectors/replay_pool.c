@@ -303,7 +303,7 @@ static struct replay_verdict sequence_run(const cJSON *sequence)
 				run.pieces_freed);
 		passed = false;
 	}
-	return (struct replay_verdict){ .passed = passed };
+	return replay_verdict(passed);
 }
 
 const struct replay_kind replay_pool = { "pool", "sequences", sequence_run };

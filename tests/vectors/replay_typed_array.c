@@ -23,11 +23,6 @@ struct array {
 	int64_t count;
 };
 
-static struct replay_verdict verdict(bool passed)
-{
-	return (struct replay_verdict){ .passed = passed };
-}
-
 static bool is_type_error(const cJSON *entry)
 {
 	const cJSON *error = value_got(entry, "error");
@@ -62,7 +57,7 @@ static struct replay_verdict run_on(const cJSON *entry,
 								 struct array *array))
 {
 	struct value_bytes memory = value_hex(value_member(entry, "init"));
-	struct replay_verdict outcome = verdict(false);
+	struct replay_verdict outcome = replay_verdict(false);
 	struct array array;
 
 	if (find_array(entry, &memory, &array))
@@ -92,14 +87,14 @@ struct replay_verdict replay_typed_array_new(const cJSON *entry)
 	bool inside;
 
 	if (!find_type(entry, "type", &array))
-		return verdict(false);
+		return replay_verdict(false);
 	inside = numbers_place(entry, "off", 0, memory_bytes, &offset, &rule);
 	most = (memory_bytes - offset) / array.one;
 	inside = inside && numbers_place(entry, "len", most, most, &count, &rule);
 	if (inside && value_got(entry, "error") && is_ragged(entry, &array, memory_bytes, offset))
 		return (struct replay_verdict){ true, "A10" };
 	if (!inside || value_got(entry, "error"))
-		return verdict(value_same_refusal(entry, !inside));
+		return replay_verdict(value_same_refusal(entry, !inside));
 	return (struct replay_verdict){
 		value_same_number(entry, "length", value_got(entry, "length"), count) &&
 			value_same_number(entry, "byteLength", value_got(entry, "byteLength"),
@@ -125,11 +120,11 @@ static struct replay_verdict store_at(const cJSON *entry, const struct value_byt
 	enum numbers_outcome outcome = numbers_set(entry, array->type, value, bytes);
 
 	if (outcome == NUMBERS_BROKEN)
-		return verdict(false);
+		return replay_verdict(false);
 	if (outcome == NUMBERS_SET && is_type_error(entry))
 		return (struct replay_verdict){ true, "A8" };
 	if (outcome == NUMBERS_REFUSED)
-		return verdict(value_same_refusal(entry, true));
+		return replay_verdict(value_same_refusal(entry, true));
 	return (struct replay_verdict){
 		value_same_refusal(entry, false) && same_memory(entry, "hex", memory) &&
 			value_same_number(entry, "length", value_got(entry, "length"),
@@ -154,7 +149,7 @@ static struct replay_verdict run_store(const cJSON *entry, const struct value_by
 		return outcome;
 	}
 	if (value_got(entry, "error"))
-		return verdict(true);
+		return replay_verdict(true);
 	return (struct replay_verdict){
 		same_memory(entry, "hex", memory) &&
 			value_member(value_got(entry, "back"), "undef") != NULL,
@@ -170,14 +165,14 @@ struct replay_verdict replay_typed_array_store(const cJSON *entry)
 struct replay_verdict replay_typed_array_from(const cJSON *entry)
 {
 	const cJSON *values = value_member(entry, "values"), *value;
-	struct replay_verdict outcome = verdict(true);
+	struct replay_verdict outcome = replay_verdict(true);
 	struct value_bytes memory;
 	struct array array;
 	unsigned char *next;
 	bool refused = false;
 
 	if (!find_type(entry, "type", &array))
-		return verdict(false);
+		return replay_verdict(false);
 	memory = value_bytes_new((size_t)(cJSON_GetArraySize(values) * array.one), 0);
 	next = memory.bytes;
 	cJSON_ArrayForEach(value, values) {
@@ -225,12 +220,12 @@ static struct replay_verdict run_sub(const cJSON *entry, const struct value_byte
 	unsigned char one[NUMBER_BYTES_MAX];
 
 	if (number_from_text(array->type, "1", one))
-		return verdict(false);
+		return replay_verdict(false);
 	bytes_fill(part.bytes, part.count, one, (size_t)array->one);
-	return verdict(same_length(entry, array, part) &&
-		       value_same_number(entry, "byteOffset", value_got(entry, "byteOffset"),
-					 part.bytes - memory->bytes) &&
-		       same_memory(entry, "source", memory));
+	return replay_verdict(same_length(entry, array, part) &&
+			      value_same_number(entry, "byteOffset", value_got(entry, "byteOffset"),
+						part.bytes - memory->bytes) &&
+			      same_memory(entry, "source", memory));
 }
 
 struct replay_verdict replay_typed_array_sub(const cJSON *entry)
@@ -254,7 +249,7 @@ static struct replay_verdict run_slice(const cJSON *entry, const struct value_by
 				memory->count) &&
 	       value_same_bool(entry, "shares", value_got(entry, "shares"), false);
 	free(copy.bytes);
-	return verdict(same);
+	return replay_verdict(same);
 }
 
 struct replay_verdict replay_typed_array_slice(const cJSON *entry)
@@ -273,7 +268,8 @@ static struct replay_verdict run_fill(const cJSON *entry, const struct value_byt
 	if (outcome == NUMBERS_SET && is_type_error(entry))
 		return (struct replay_verdict){ true, "A8" };
 	if (outcome != NUMBERS_SET)
-		return verdict(outcome == NUMBERS_REFUSED && value_same_refusal(entry, true));
+		return replay_verdict(outcome == NUMBERS_REFUSED &&
+				      value_same_refusal(entry, true));
 	bytes_fill(part.bytes, part.count, pattern, (size_t)array->one);
 	return (struct replay_verdict){
 		value_same_refusal(entry, false) && same_memory(entry, "hex", memory),
@@ -302,9 +298,9 @@ static struct replay_verdict run_copy_within(const cJSON *entry, const struct va
 		    (uint64_t)array->count, &target, &end);
 	copy.target_start = (int64_t)target * array->one;
 	if (bytes_copy_count(&copy, &count))
-		return verdict(value_same_refusal(entry, true));
+		return replay_verdict(value_same_refusal(entry, true));
 	memmove(memory->bytes + copy.target_start, part.bytes, count);
-	return verdict(same_memory(entry, "hex", memory));
+	return replay_verdict(same_memory(entry, "hex", memory));
 }
 
 struct replay_verdict replay_typed_array_copy_within(const cJSON *entry)
@@ -339,8 +335,8 @@ static struct replay_verdict set_from(const cJSON *entry, const struct value_byt
 		taken = convert(source, target);
 	if (taken && is_type_error(entry))
 		return (struct replay_verdict){ true, "A8" };
-	return verdict(value_same_refusal(entry, !taken) &&
-		       (!taken || same_memory(entry, "hex", memory)));
+	return replay_verdict(value_same_refusal(entry, !taken) &&
+			      (!taken || same_memory(entry, "hex", memory)));
 }
 
 static struct replay_verdict run_set(const cJSON *entry, const struct value_bytes *memory,
@@ -354,13 +350,13 @@ static struct replay_verdict run_set(const cJSON *entry, const struct value_byte
 	if (!find_type(entry, "stype", &source) ||
 	    !numbers_place(entry, "dstOff", 0, memory_bytes, &target_start, &rule) ||
 	    !numbers_place(entry, "srcOff", 0, memory_bytes, &source_start, &rule))
-		return verdict(value_same_refusal(entry, true));
+		return replay_verdict(value_same_refusal(entry, true));
 	target->count = (memory_bytes - target_start) / target->one;
 	source.bytes = memory->bytes + source_start;
 	source.count = value_integer(value_member(entry, "srcLen"),
 				     (memory_bytes - source_start) / source.one, 0);
 	if (!numbers_place(entry, "at", 0, target->count - source.count, &at, &rule))
-		return verdict(value_same_refusal(entry, true));
+		return replay_verdict(value_same_refusal(entry, true));
 	target->bytes = memory->bytes + target_start + at * target->one;
 	outcome = set_from(entry, memory, &source, target);
 	if (!outcome.rule)

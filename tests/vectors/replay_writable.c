@@ -9,6 +9,7 @@
 #include <cjson/cJSON.h>
 
 #include "tests/vectors/replay.h"
+#include "tests/vectors/replay_case.h"
 #include "tests/vectors/replay_writable_run.h"
 
 /*
@@ -37,40 +38,6 @@ static cJSON *state_of(const struct run *run)
 	return state;
 }
 
-static bool same(const struct run *run, int turn, const char *what, const cJSON *expected,
-		 const cJSON *got)
-{
-	char *expected_text;
-	char *got_text;
-
-	if (expected && got && cJSON_Compare(expected, got, true))
-		return true;
-	expected_text = expected ? cJSON_PrintUnformatted(expected) : NULL;
-	got_text = got ? cJSON_PrintUnformatted(got) : NULL;
-	replay_complain(run->scenario, "turn %d, %s: expected %s, got %s", turn, what,
-			expected_text ? expected_text : "nothing", got_text ? got_text : "nothing");
-	cJSON_free(expected_text);
-	cJSON_free(got_text);
-	return false;
-}
-
-/* The first `count` entries of both logs; -1: all. Stops at the first that differs. */
-static bool same_log(const struct run *run, int turn, const cJSON *expected, int count)
-{
-	const cJSON *left = expected ? expected->child : NULL;
-	const cJSON *right = run->log->child;
-	char what[32];
-
-	for (int i = 0; count < 0 ? left || right : i < count; i++) {
-		snprintf(what, sizeof(what), "entry %d", i);
-		if (!same(run, turn, what, left, right))
-			return false;
-		left = left->next;
-		right = right->next;
-	}
-	return true;
-}
-
 static bool same_result(const struct run *run)
 {
 	const cJSON *result = cJSON_GetObjectItemCaseSensitive(run->scenario, "result");
@@ -88,11 +55,12 @@ static bool same_result(const struct run *run)
 	for (unsigned int i = 0; i < length; i++)
 		snprintf(hex + 2 * (size_t)i, 3, "%02x", digest[i]);
 	text = cJSON_CreateString(hex);
-	equal = same(run, -1, "attempted", cJSON_GetObjectItemCaseSensitive(result, "attempted"),
-		     run->attempted) &&
-		same(run, -1, "delivered", cJSON_GetObjectItemCaseSensitive(result, "delivered"),
-		     run->delivered) &&
-		same(run, -1, "sha256", cJSON_GetObjectItemCaseSensitive(result, "sha256"), text);
+	equal = case_same(run->scenario, -1, "attempted",
+			  cJSON_GetObjectItemCaseSensitive(result, "attempted"), run->attempted) &&
+		case_same(run->scenario, -1, "delivered",
+			  cJSON_GetObjectItemCaseSensitive(result, "delivered"), run->delivered) &&
+		case_same(run->scenario, -1, "sha256",
+			  cJSON_GetObjectItemCaseSensitive(result, "sha256"), text);
 	cJSON_Delete(text);
 	return equal;
 }
@@ -146,10 +114,12 @@ static bool turn_run(struct run *run, const cJSON *turn, int number,
 	}
 	run_deferred(run);
 	if (!touched_before)
-		equal = same_log(run, number, log, touched_here ? touch->entry : -1) && equal;
+		equal = case_same_log(run->scenario, number, log, run->log,
+				      touched_here ? touch->entry : -1) &&
+			equal;
 	if (!touched_before && !touched_here) {
 		got = state_of(run);
-		equal = same(run, number, "state", state, got) && equal;
+		equal = case_same(run->scenario, number, "state", state, got) && equal;
 		cJSON_Delete(got);
 	}
 	cJSON_Delete(run->log);
@@ -166,7 +136,7 @@ static struct replay_verdict scenario_run(const cJSON *scenario)
 	int number = 0;
 
 	if (!run_init(&run, scenario))
-		return (struct replay_verdict){ .passed = false };
+		return replay_verdict(false);
 	touch = replay_writable_touch(scenario);
 	cJSON_ArrayForEach(turn, turns)
 		if (!turn_run(&run, turn, number++, &touch)) {

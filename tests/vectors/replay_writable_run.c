@@ -4,40 +4,10 @@
 #include "tests/vectors/replay_writable_run.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include <cjson/cJSON.h>
 
 #include "tests/vectors/replay.h"
-
-static const char *text_of(const cJSON *object, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsString(item) ? item->valuestring : NULL;
-}
-
-static int number_of(const cJSON *object, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsNumber(item) ? item->valueint : 0;
-}
-
-static bool truth_of(const cJSON *object, const char *name)
-{
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
-static bool has(const cJSON *object, const char *name)
-{
-	return cJSON_GetObjectItemCaseSensitive(object, name) != NULL;
-}
-
-static bool is_text(const char *text, const char *other)
-{
-	return text && strcmp(text, other) == 0;
-}
 
 void run_break(struct run *run, const char *what)
 {
@@ -45,37 +15,14 @@ void run_break(struct run *run, const char *what)
 		run->broken = what;
 }
 
-/* ---- errors ---- */
-
 static int error_number(struct run *run, const char *name)
 {
-	int i = 0;
-
-	if (!name)
-		return 0;
-	while (i < run->errors.count && strcmp(run->errors.names[i], name) != 0)
-		i++;
-	if (i == SCENARIO_ERRORS_MAX) {
-		run_break(run, "too many kinds of errors");
-		return -1;
-	}
-	if (i == run->errors.count)
-		run->errors.names[run->errors.count++] = name;
-	return -1 - i;
+	return case_error_number(&run->errors, name);
 }
 
 void run_add_error(const struct run *run, cJSON *object, const char *name, int error)
 {
-	if (error == FLOW_ERROR_NONE)
-		cJSON_AddNullToObject(object, name);
-	else if (error == FLOW_ERROR_WRITE_AFTER_END)
-		cJSON_AddStringToObject(object, name, "ERR_STREAM_WRITE_AFTER_END");
-	else if (error == FLOW_ERROR_DESTROYED)
-		cJSON_AddStringToObject(object, name, "ERR_STREAM_DESTROYED");
-	else if (error == FLOW_ERROR_ALREADY_FINISHED)
-		cJSON_AddStringToObject(object, name, "ERR_STREAM_ALREADY_FINISHED");
-	else
-		cJSON_AddStringToObject(object, name, run->errors.names[-1 - error]);
+	case_add_error(&run->errors, object, name, error);
 }
 
 /* ---- the log ---- */
@@ -169,12 +116,12 @@ static void do_sink(struct run *run, struct flow_sink *sink)
 static void do_final(struct run *run)
 {
 	run_log(run, "sink", "final");
-	if (is_text(run->final, "manual")) {
+	if (case_is(run->final, "manual")) {
 		run->final_outstanding = true;
 		return;
 	}
-	run->trouble = run->trouble || is_text(run->final, "fail");
-	flow_final_done(&run->flow, is_text(run->final, "fail") ? error_number(run, "FINAL") : 0);
+	run->trouble = run->trouble || case_is(run->final, "fail");
+	flow_final_done(&run->flow, case_is(run->final, "fail") ? error_number(run, "FINAL") : 0);
 }
 
 static void do_answer_write(struct run *run, struct flow_write *write, int error)
@@ -331,13 +278,13 @@ static void op_end(struct run *run, const cJSON *op)
 	struct item *last = NULL;
 	struct waiter *waiter = NULL;
 
-	if (has(op, "id"))
-		last = item_new(run, number_of(op, "id"), number_of(op, "n"), false);
-	if (has(op, "cb")) {
+	if (case_has(op, "id"))
+		last = item_new(run, case_number(op, "id"), case_number(op, "n"), false);
+	if (case_has(op, "cb")) {
 		waiter = calloc(1, sizeof(*waiter));
 		if (!waiter)
 			abort();
-		waiter->k = number_of(op, "cb");
+		waiter->k = case_number(op, "cb");
 		waiter->next = run->waiters;
 		run->waiters = waiter;
 	}
@@ -361,7 +308,7 @@ static void producer_go_on(struct run *run)
 			return;
 	}
 	run->produce = NULL;
-	if (truth_of(op, "end"))
+	if (case_truth(op, "end"))
 		op_end(run, NULL);
 }
 
@@ -432,31 +379,31 @@ static void op_destroy(struct run *run, const char *error)
 
 void run_op(struct run *run, const cJSON *op)
 {
-	const char *name = text_of(op, "op");
+	const char *name = case_text(op, "op");
 
-	if (is_text(name, "write"))
-		op_write(run, number_of(op, "id"), number_of(op, "n"), truth_of(op, "cb"));
-	else if (is_text(name, "end"))
+	if (case_is(name, "write"))
+		op_write(run, case_number(op, "id"), case_number(op, "n"), case_truth(op, "cb"));
+	else if (case_is(name, "end"))
 		op_end(run, op);
-	else if (is_text(name, "cork"))
+	else if (case_is(name, "cork"))
 		op_cork(run, true);
-	else if (is_text(name, "uncork"))
+	else if (case_is(name, "uncork"))
 		op_cork(run, false);
-	else if (is_text(name, "complete"))
+	else if (case_is(name, "complete"))
 		op_sink_over(run, name, NULL);
-	else if (is_text(name, "fail"))
-		op_sink_over(run, name, text_of(op, "err"));
-	else if (is_text(name, "final_ok"))
+	else if (case_is(name, "fail"))
+		op_sink_over(run, name, case_text(op, "err"));
+	else if (case_is(name, "final_ok"))
 		op_final_over(run, name, NULL);
-	else if (is_text(name, "final_fail"))
+	else if (case_is(name, "final_fail"))
 		op_final_over(run, name, "FINAL");
-	else if (is_text(name, "open_ok"))
+	else if (case_is(name, "open_ok"))
 		op_open_over(run, name, NULL);
-	else if (is_text(name, "open_fail"))
+	else if (case_is(name, "open_fail"))
 		op_open_over(run, name, "OPEN");
-	else if (is_text(name, "destroy"))
-		op_destroy(run, text_of(op, "err"));
-	else if (is_text(name, "produce")) {
+	else if (case_is(name, "destroy"))
+		op_destroy(run, case_text(op, "err"));
+	else if (case_is(name, "produce")) {
 		run->produce = op;
 		run->produced = 0;
 		producer_go_on(run);
@@ -470,25 +417,25 @@ bool run_init(struct run *run, const cJSON *scenario)
 {
 	const cJSON *opts = cJSON_GetObjectItemCaseSensitive(scenario, "opts");
 	const cJSON *hwm = cJSON_GetObjectItemCaseSensitive(opts, "hwm");
-	const char *sink = text_of(opts, "sink");
-	const char *open = text_of(opts, "open");
+	const char *sink = case_text(opts, "sink");
+	const char *open = case_text(opts, "open");
 	struct flow_config config = {
 		.high_water_mark = cJSON_IsNumber(hwm) ? (uint64_t)hwm->valuedouble : 16384,
 		.sink_bytes = UINT64_MAX,
-		.sink_writes = truth_of(opts, "writev") ? UINT32_MAX : 1,
+		.sink_writes = case_truth(opts, "writev") ? UINT32_MAX : 1,
 		.sinks = 1,
-		.opening = is_text(open, "manual"),
-		.release = truth_of(opts, "autoDestroy"),
-		.announce_close = truth_of(opts, "emitClose"),
+		.opening = case_is(open, "manual"),
+		.release = case_truth(opts, "autoDestroy"),
+		.announce_close = case_truth(opts, "emitClose"),
 	};
 
 	*run = (struct run){
 		.scenario = scenario,
-		.final = text_of(opts, "final"),
+		.final = case_text(opts, "final"),
 		.opens = config.opening,
-		.fail_at = number_of(opts, "failAt"),
-		.manner = is_text(sink, "sync") ? SINK_SYNC :
-			  is_text(sink, "tick") ? SINK_TICK :
+		.fail_at = case_number(opts, "failAt"),
+		.manner = case_is(sink, "sync") ? SINK_SYNC :
+			  case_is(sink, "tick") ? SINK_TICK :
 						  SINK_MANUAL,
 	};
 	if (!sink || !open || !run->final || !(cJSON_IsNumber(hwm) || cJSON_IsString(hwm)) ||
@@ -496,7 +443,7 @@ bool run_init(struct run *run, const cJSON *scenario)
 		replay_complain(scenario, "not a scenario of this kind");
 		return false;
 	}
-	config.final = !is_text(run->final, "none");
+	config.final = !case_is(run->final, "none");
 	flow_init(&run->flow, &config);
 	run->attempted = cJSON_CreateArray();
 	run->delivered = cJSON_CreateArray();

@@ -13,16 +13,9 @@
 #include <openssl/evp.h>
 
 #include "daemon/core/flow.h"
+#include "tests/vectors/replay_case.h"
 
 struct cJSON;
-
-#define SCENARIO_ERRORS_MAX 64
-
-/* The scenario's own errors, as the flow's negative ones: -1 - index. */
-struct errors {
-	const char *names[SCENARIO_ERRORS_MAX];
-	int count;
-};
 
 struct item {
 	struct flow_write write;
@@ -47,7 +40,7 @@ enum sink_manner { SINK_MANUAL, SINK_SYNC, SINK_TICK };
 struct run {
 	const struct cJSON *scenario;
 	struct flow flow;
-	struct errors errors;
+	struct case_errors errors;
 	enum sink_manner manner;
 	const char *final;
 	int fail_at;

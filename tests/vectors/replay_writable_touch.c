@@ -4,9 +4,10 @@
 #include "tests/vectors/replay_writable.h"
 
 #include <stdbool.h>
-#include <string.h>
 
 #include <cjson/cJSON.h>
+
+#include "tests/vectors/replay_case.h"
 
 /*
  * Walks through Node's log and keeps the few facts that the rules ask for. The log entry of
@@ -26,59 +27,42 @@ struct walk {
 	bool destroyed;
 };
 
-static const char *text_of(const cJSON *object, const char *name)
-{
-	const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-
-	return cJSON_IsString(item) ? item->valuestring : "";
-}
-
-static bool truth_of(const cJSON *object, const char *name)
-{
-	return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
 static const cJSON *array_of(const cJSON *object, const char *name)
 {
 	return cJSON_GetObjectItemCaseSensitive(object, name);
 }
 
-static bool is(const char *text, const char *other)
-{
-	return strcmp(text, other) == 0;
-}
-
 static void walk_sink(struct walk *walk, const char *what)
 {
-	if (is(what, "write") || is(what, "writev")) {
+	if (case_is(what, "write") || case_is(what, "writev")) {
 		walk->calls++;
-		if (!is(walk->sink, "sync"))
+		if (!case_is(walk->sink, "sync"))
 			walk->outstanding++;
 		else if (walk->calls == walk->fail_at)
 			walk->errored = true;
-	} else if (is(what, "final")) {
+	} else if (case_is(what, "final")) {
 		const cJSON *opts = cJSON_GetObjectItemCaseSensitive(walk->scenario, "opts");
 
 		walk->ended = true;
-		if (is(text_of(opts, "final"), "fail"))
+		if (case_is(case_text(opts, "final"), "fail"))
 			walk->errored = true;
-	} else if (is(what, "destroy")) {
+	} else if (case_is(what, "destroy")) {
 		walk->destroyed = true;
 	}
 }
 
 static void walk_op(struct walk *walk, const cJSON *entry)
 {
-	const char *op = text_of(entry, "op");
-	bool had = truth_of(entry, "had");
+	const char *op = case_text(entry, "op");
+	bool had = case_truth(entry, "had");
 
-	if (is(op, "end") && !walk->errored)
+	if (case_is(op, "end") && !walk->errored)
 		walk->ended = true;
-	if (had && (is(op, "complete") || is(op, "fail")))
+	if (had && (case_is(op, "complete") || case_is(op, "fail")))
 		walk->outstanding--;
-	if (had && (is(op, "fail") || is(op, "final_fail")))
+	if (had && (case_is(op, "fail") || case_is(op, "final_fail")))
 		walk->errored = true;
-	if (is(op, "destroy"))
+	if (case_is(op, "destroy"))
 		walk->destroyed = true;
 }
 
@@ -96,15 +80,15 @@ static bool reached_sink(const struct walk *walk, int id)
 
 static const char *rule_of(const struct walk *walk, const cJSON *op)
 {
-	const char *name = text_of(op, "op");
+	const char *name = case_text(op, "op");
 	const cJSON *id = cJSON_GetObjectItemCaseSensitive(op, "id");
 	const cJSON *bytes = cJSON_GetObjectItemCaseSensitive(op, "n");
 
 	if (walk->destroyed)
 		return NULL;
-	if (is(name, "destroy"))
+	if (case_is(name, "destroy"))
 		return walk->outstanding > 0 ? "W32" : NULL;
-	if (!is(name, "write") && !(is(name, "end") && id))
+	if (!case_is(name, "write") && !(case_is(name, "end") && id))
 		return NULL;
 	if (walk->ended)
 		/* Without autoDestroy a failed stream has nothing left to lose by it. */
@@ -113,7 +97,7 @@ static const char *rule_of(const struct walk *walk, const cJSON *op)
 		return NULL;
 	/* An empty write without a callback that is dropped unseen is dropped here too. */
 	if (bytes->valueint > 0 || !walk->auto_destroy || reached_sink(walk, id->valueint) ||
-	    (is(name, "write") && truth_of(op, "cb")))
+	    (case_is(name, "write") && case_truth(op, "cb")))
 		return "W27";
 	return NULL;
 }
@@ -122,10 +106,10 @@ static const char *rule_of(const struct walk *walk, const cJSON *op)
 static const cJSON *walk_to(struct walk *walk, const cJSON *entry, const char *name, int *index)
 {
 	for (; entry; entry = entry->next) {
-		bool found = name && is(text_of(entry, "op"), name);
+		bool found = name && case_is(case_text(entry, "op"), name);
 
 		(*index)++;
-		walk_sink(walk, text_of(entry, "sink"));
+		walk_sink(walk, case_text(entry, "sink"));
 		walk_op(walk, entry);
 		if (found)
 			return entry->next;
@@ -142,7 +126,7 @@ static bool walk_turn(struct walk *walk, const cJSON *turn, struct replay_writab
 
 	touch->op = 0;
 	cJSON_ArrayForEach(op, array_of(turn, "ops")) {
-		const char *name = text_of(op, "op");
+		const char *name = case_text(op, "op");
 
 		touch->entry = index;
 		touch->rule = rule_of(walk, op);
@@ -150,7 +134,7 @@ static bool walk_turn(struct walk *walk, const cJSON *turn, struct replay_writab
 			return true;
 		touch->op++;
 		/* A producer has no entry of its own, and stands alone in its turn. */
-		if (!is(name, "produce"))
+		if (!case_is(name, "produce"))
 			entry = walk_to(walk, entry, name, &index);
 	}
 	walk_to(walk, entry, NULL, &index);
@@ -164,9 +148,9 @@ struct replay_writable_touch replay_writable_touch(const cJSON *scenario)
 	struct replay_writable_touch touch = { 0 };
 	struct walk walk = {
 		.scenario = scenario,
-		.sink = text_of(opts, "sink"),
+		.sink = case_text(opts, "sink"),
 		.fail_at = cJSON_IsNumber(failed) ? failed->valueint : 0,
-		.auto_destroy = truth_of(opts, "autoDestroy"),
+		.auto_destroy = case_truth(opts, "autoDestroy"),
 	};
 	const cJSON *turn;
 
@@ -175,11 +159,11 @@ struct replay_writable_touch replay_writable_touch(const cJSON *scenario)
 
 		if (walk_turn(&walk, turn, &touch))
 			return touch;
-		walk.ended = truth_of(state, "ended");
-		walk.destroyed = truth_of(state, "destroyed");
+		walk.ended = case_truth(state, "ended");
+		walk.destroyed = case_truth(state, "destroyed");
 		walk.errored = !cJSON_IsNull(cJSON_GetObjectItemCaseSensitive(state, "errored"));
 		/* All but a manual sink have completed when the turn is over. */
-		if (!is(walk.sink, "manual"))
+		if (!case_is(walk.sink, "manual"))
 			walk.outstanding = 0;
 		touch.turn++;
 	}
