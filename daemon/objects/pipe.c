@@ -12,6 +12,7 @@
 #include "daemon/objects/conduit_source.h"
 #include "daemon/objects/pipe_sink.h"
 #include "daemon/objects/registry.h"
+#include "daemon/objects/stores.h"
 
 static void pipe_free(struct pipe *pipe)
 {
@@ -176,6 +177,23 @@ static int take_buffer(struct pipe *pipe, struct holder *holder, const struct pi
 	return r;
 }
 
+static bool is_same(const char *one, const char *other, const char *without)
+{
+	return strcmp(one ? one : without, other ? other : without) == 0;
+}
+
+/* It would cut off, or write over, what it has yet to read. */
+static bool spoils_source(const struct pipe_request *request)
+{
+	const struct stream_request *sink = &request->sink;
+	int64_t open = sink->options.open;
+
+	return (open == STREAM_OPEN_TRUNCATE || open == STREAM_OPEN_UPDATE) && sink->path &&
+	       sink->directory_fd < 0 && request->source.path &&
+	       is_same(sink->path, request->source.path, "") &&
+	       is_same(sink->store, request->source.store, STORE_DEFAULT_NAME);
+}
+
 static int check_sink(const struct pipe_request *request, struct refusal *refusal)
 {
 	const struct stream_options *options = &request->sink.options;
@@ -192,6 +210,8 @@ static int check_sink(const struct pipe_request *request, struct refusal *refusa
 	if (request->buffer == 0 && options->on_disconnect != OPTION_UNSET &&
 	    options->on_disconnect != STREAM_DISCONNECT_ABORT)
 		return refuse_text(refusal, REFUSAL_PARAMETER, "context.onDisconnect");
+	if (request->buffer == 0 && spoils_source(request))
+		return refuse_text(refusal, REFUSAL_PARAMETER, "context.path");
 	return 0;
 }
 

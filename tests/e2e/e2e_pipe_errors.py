@@ -311,6 +311,18 @@ class Refused(PipeTest):
         # A part of it is it as well, where both overlap.
         self.refused(("buffer", "source"), source={"buffer": self.buffer}, buffer=other)
 
+    def test_a_file_into_itself_in_place(self):
+        content = self.read_stored("source")
+        for mode in ("truncate", "update"):
+            self.refused(("path",), source="source", path="source", open=mode)
+            self.refused(("path",), source={"path": "source", "store": "default"}, path="source",
+                         open=mode)
+        self.assertEqual(content, self.read_stored("source"))
+        self.pipe(source="source", path="source", open="append")
+        self.assertEqual(content + content, self.read_stored("source"))
+        self.pipe(source={"path": "source", "length": len(content)}, path="source")
+        self.assertEqual(content, self.read_stored("source"))
+
     def test_the_context_is_held_against_the_rules_of_open(self):
         for value in ("finish", "salvage", "detach"):
             self.refused(("onDisconnect",), source="source", path="sink", onDisconnect=value)
