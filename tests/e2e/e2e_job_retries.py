@@ -314,6 +314,7 @@ class Retries(Made, unittest.TestCase):
 class MadeAnew(Made, ForebayTest):
     """Which context a run has whose job is made anew before it has a file."""
 
+    engines = ("auto",)
     daemon_options = {"faults": "write(slow):delay=600ms"}
     RUNS_AT_ONCE = 32
 

@@ -280,6 +280,8 @@ class WhileRunning(JobTest):
 
 
 class Schedules(JobTest):
+    engines = ("auto",)
+
     def test_every_is_on_time_and_counts(self):
         job = self.create("e/{run}", schedule={"everyUSec": 200_000}, retention={"keepLast": 2})
         runtime = self.until_runs(job, 4)

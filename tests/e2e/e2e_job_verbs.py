@@ -91,6 +91,8 @@ class Asked:
 class SlowTest(Asked, ForebayTest):
     """Runs that take a while; no job is left by a test."""
 
+    engines = ("auto",)
+
     @classmethod
     def warm_up(cls, client):
         buffer = Asked().make_buffer(client)

@@ -12,6 +12,8 @@ from job_test import DAY, HOUR, JobTest, now_usec
 class Named(JobTest):
     """Whose a job is, and what it holds."""
 
+    engines = ("auto",)
+
     def test_by_id_or_name_and_nobody_elses(self):
         job = self.create("named", name="a name")
         self.assertEqual(self.runtime(job), self.runtime("a name"))
@@ -72,6 +74,8 @@ class Named(JobTest):
 
 
 class BadInput(JobTest):
+    engines = ("auto",)
+
     def refused(self, parameter, error=SERVICE + "InvalidParameter", **context):
         with self.subTest(context=context), self.fails(error) as caught:
             self.create(**context)
@@ -171,6 +175,7 @@ class BadInput(JobTest):
 
 
 class Events(JobTest):
+    engines = ("auto",)
     daemon_options = {"config": "[limits]\neventQueueBytes = 64K\n"}
 
     def subscribe(self, job=None):

@@ -34,6 +34,8 @@ def mixed(length):
 
 
 class LoadTest(ForebayTest):
+    engines = ("auto",)
+
     @classmethod
     def warm_up(cls, client):
         buffer = client.call(BUFFER + "Alloc", {"length": 4096})["buffer"]["id"]
