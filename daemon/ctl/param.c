@@ -41,28 +41,34 @@ int param_buffer(struct call *call, const char *name, struct buffer **ret_buffer
 	return r ? r : buffer_find(call_user(call), id, ret_buffer, refusal);
 }
 
+/* Text that is no id names no stream. */
+static int param_stream_id(struct call *call, const char *name, uint64_t *ret_id,
+			   struct refusal *refusal)
+{
+	const char *text = "";
+
+	(void)args_get_string(call_args(call), name, &text);
+	return id_parse(ID_STREAM, text, ret_id) ?
+		       0 :
+		       refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
+}
+
 int param_stream(struct call *call, const char *name, struct stream **ret_stream,
 		 struct refusal *refusal)
 {
-	const char *text = "";
 	uint64_t id;
+	int r = param_stream_id(call, name, &id, refusal);
 
-	(void)args_get_string(call_args(call), name, &text);
-	if (!id_parse(ID_STREAM, text, &id))
-		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
-	return stream_find(call_user(call), id, ret_stream, refusal);
+	return r ? r : stream_find(call_user(call), id, ret_stream, refusal);
 }
 
 int param_readable(struct call *call, const char *name, struct readable **ret_readable,
 		   struct refusal *refusal)
 {
-	const char *text = "";
 	uint64_t id;
+	int r = param_stream_id(call, name, &id, refusal);
 
-	(void)args_get_string(call_args(call), name, &text);
-	if (!id_parse(ID_STREAM, text, &id))
-		return refuse_text(refusal, REFUSAL_NO_SUCH_STREAM, text);
-	return readable_find(call_user(call), id, ret_readable, refusal);
+	return r ? r : readable_find(call_user(call), id, ret_readable, refusal);
 }
 
 int param_position(const cJSON *args, const char *name, uint64_t maximum, uint64_t *position,

@@ -250,17 +250,25 @@ int pipe_start(struct holder *holder, struct pipe_request *request, const struct
 	return r;
 }
 
-void pipe_fail_users_of(struct registry *registry, const struct pool *pool)
+static struct pipe *find_user_of(const struct registry *registry, const struct pool *pool)
 {
-	struct list *next;
-
-	for (struct list *link = registry->pipes.next; link != &registry->pipes; link = next) {
+	list_for_each(link, &registry->pipes) {
 		struct pipe *pipe = container_of(link, struct pipe, registry_link);
 
-		next = link->next;
-		if (!pipe->conduit.begun || (!(pipe->buffer && pipe->buffer->pool == pool) &&
-					     !conduit_source_reads(pipe->conduit.source, pool)))
-			continue;
+		if (pipe->conduit.begun && !fault_is_set(&pipe->conduit.fault) &&
+		    ((pipe->buffer && pipe->buffer->pool == pool) ||
+		     conduit_source_reads(pipe->conduit.source, pool)))
+			return pipe;
+	}
+	return NULL;
+}
+
+void pipe_fail_users_of(struct registry *registry, const struct pool *pool)
+{
+	struct pipe *pipe;
+
+	/* Who is told may take others with it, so each is looked for anew. */
+	while ((pipe = find_user_of(registry, pool))) {
 		conduit_note_fault(&pipe->conduit, "pool", -ECANCELED, NULL, -1);
 		conduit_give_up(&pipe->conduit, -ECANCELED);
 	}

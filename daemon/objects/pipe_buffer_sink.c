@@ -96,12 +96,7 @@ static void release(struct conduit *conduit, int error)
 }
 
 const struct conduit_sink pipe_buffer_sink = {
-	.flow = {
-		.sink_bytes = PIPE_SINK_BYTES,
-		.sink_writes = PIPE_SINK_WRITES,
-		.sinks = 1,
-		.final = true,
-	},
+	.flow = PIPE_SINK_FLOW,
 	.write = write_chunks,
 	.final = finish,
 	.release = release,

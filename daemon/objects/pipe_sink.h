@@ -13,9 +13,14 @@
 
 struct buffer;
 
-/* Sink calls, and how many pieces one may gather. */
+/* One sink call at a time, which may gather so many bytes, and so many pieces. */
 #define PIPE_SINK_BYTES (UINT64_C(8) * 1024 * 1024)
 #define PIPE_SINK_WRITES 1024
+#define PIPE_SINK_FLOW                                                                             \
+	{                                                                                          \
+		.sink_bytes = PIPE_SINK_BYTES, .sink_writes = PIPE_SINK_WRITES, .sinks = 1,        \
+		.final = true,                                                                     \
+	}
 
 struct pipe {
 	struct list registry_link; /* registry::pipes */
