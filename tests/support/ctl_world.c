@@ -135,18 +135,22 @@ void ctl_world_send_fds(int client_fd, const char *text, const int *fds, size_t 
 	ck_assert_int_eq(sendmsg(client_fd, &message, MSG_NOSIGNAL), (ssize_t)bytes.iov_len);
 }
 
-/* One byte and what comes with it; 0: the end, -1: nothing yet. */
-static ssize_t receive_byte(int client_fd, char *byte, int *fds, size_t fds_max, size_t *count)
+/* Bytes of one message, and what comes with them; 0: the end, -1: nothing yet. */
+static ssize_t receive_some(int client_fd, char *bytes, size_t space_bytes, int *fds,
+			    size_t fds_max, size_t *count)
 {
 	char control[CMSG_SPACE(sizeof(int) * 253)];
-	struct iovec space = { byte, 1 };
+	/* Looked at first: what is behind the NUL is for the next one. */
+	ssize_t there = recv(client_fd, bytes, space_bytes, MSG_PEEK);
+	char *end = there > 0 ? memchr(bytes, '\0', (size_t)there) : NULL;
+	struct iovec space = { bytes, end ? (size_t)(end - bytes) + 1 : (size_t)there };
 	struct msghdr message = {
 		.msg_iov = &space,
 		.msg_iovlen = 1,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t received = recvmsg(client_fd, &message, MSG_CMSG_CLOEXEC);
+	ssize_t received = there > 0 ? recvmsg(client_fd, &message, MSG_CMSG_CLOEXEC) : there;
 
 	if (received < 0 && errno == ECONNRESET)
 		return 0;
@@ -170,16 +174,17 @@ cJSON *ctl_world_receive_fds(struct ctl_world *world, int client_fd, int *fds, s
 
 	*ret_count = 0;
 	for (;;) {
-		ssize_t received = receive_byte(client_fd, &text[length], fds, fds_max, ret_count);
+		ssize_t received = receive_some(client_fd, &text[length], sizeof(text) - length,
+						fds, fds_max, ret_count);
 
 		if (received == 0) {
 			ck_assert_uint_eq(length, 0);
 			return NULL;
 		}
-		if (received > 0 && text[length] == '\0')
+		if (received > 0 && text[length + (size_t)received - 1] == '\0')
 			break;
 		if (received > 0) {
-			length++;
+			length += (size_t)received;
 			ck_assert_uint_lt(length, sizeof(text));
 			continue;
 		}
