@@ -289,11 +289,16 @@ static bool has_unplanned(struct stream *stream)
 				   find_unplanned(stream) != NULL;
 }
 
-/* Whatever is in flight past the page cache is as much as the device does in a short while. */
+/*
+ * What is in flight past the page cache is as much as the device does in a short while. Into the
+ * page cache the kernel lets one write at a time, but any of those that wait: so it has one, and
+ * whenever this process is killed, the file is whole from its beginning.
+ */
 static bool has_room(struct stream *stream)
 {
-	return stream->transfers_busy == 0 || !stream->direct_now ||
-	       write_window_has_room(&stream->window, stream->in_flight_bytes);
+	return stream->transfers_busy == 0 ||
+	       (stream->direct_now &&
+		write_window_has_room(&stream->window, stream->in_flight_bytes));
 }
 
 static void plan_transfer(struct stream *stream, struct stream_transfer *transfer)
