@@ -179,7 +179,7 @@ static int follow(struct forebay_connection *connection, uint64_t deadline_ns,
 		  struct forebay_pipe_progress **ret_result)
 {
 	for (;;) {
-		struct forebay_pipe_progress *progress;
+		struct forebay_pipe_progress *progress = NULL;
 		int r;
 
 		r = receive_progress(connection, deadline_ns, &progress);
@@ -215,7 +215,7 @@ int forebay_pipe(struct forebay_connection *connection, const struct forebay_pip
 		 struct forebay_pipe_progress **ret_result)
 {
 	struct forebay_pipe_options known = FOREBAY_PIPE_OPTIONS_INIT;
-	struct forebay_pipe_progress *result;
+	struct forebay_pipe_progress *result = NULL;
 	struct forebay_connection *own;
 	int r;
 
