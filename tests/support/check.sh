@@ -134,8 +134,8 @@ asan_steps() {
 # Where threads meet: the engines and the workers. gcc warns of each fence, which TSan does not
 # see; what io hands from thread to thread goes through locks.
 tsan_steps() {
-	step "tsan build" build_in tsan "--enable-werror --enable-sanitizers=thread CFLAGS='-g -O1 -Wno-tsan'" \
-		io-programs || return
+	step "tsan build" build_all tsan "--enable-werror --enable-sanitizers=thread CFLAGS='-g -O1 -Wno-tsan'" ||
+		return
 	step "tsan io" suite tsan IO_TESTS
 }
 
